@@ -1,0 +1,95 @@
+# `make` alone lists what can be done.
+#
+# Only make and Python 3.11, 3.12 or 3.13 are needed. The rest is installed into .venv from
+# requirements.lock, whose hashes are checked, through the package index that uv or pip is set to use.
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+PYTHONS := python3 python3.13 python3.12 python3.11
+
+# No library may report to its makers; uv takes the Python that is here and the system's certificates.
+export DO_NOT_TRACK := 1
+export GX_ANALYTICS_ENABLED := false
+export UV_PYTHON_DOWNLOADS := never
+export UV_SYSTEM_CERTS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo up down test lint lock bench clean
+
+help: ## list what can be done
+	@echo 'make demo starts here: a made-up borough, from its files to the linked care dataset.'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) ## simulate a borough, run the whole pipeline on it and show what came out
+	@$(BIN)/cares demo
+
+up: $(INSTALLED) ## start Airflow and the warehouse, and leave them running
+	@$(BIN)/cares airflow up
+
+down: $(INSTALLED) ## stop what `make up` started
+	@$(BIN)/cares airflow down
+	@$(BIN)/cares warehouse stop
+
+test: $(INSTALLED) ## run all tests (browser tests need Chromium, and are skipped without)
+	@$(BIN)/python -m pytest
+
+lint: $(INSTALLED) ## check style, types, who imports whom, and docker-compose.yml
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+
+bench: $(INSTALLED) ## measure loading and checking against plain PostgreSQL (minutes)
+	@$(BIN)/python -m pytest --override-ini addopts='--import-mode=importlib -s' tests/benchmarks
+
+lock: $(INSTALLED) ## choose the newest allowed version of every package again
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \
+		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock pyproject.toml
+
+clean: ## stop everything, remove the environment and caches; var/ with your data stays
+	@if [ -e $(INSTALLED) ]; then $(BIN)/cares airflow down; $(BIN)/cares warehouse stop; fi
+	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf plugins/*.egg-info
+
+# An environment cannot be moved: one that was installed somewhere else is installed again.
+ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
+.PHONY: $(INSTALLED)
+endif
+
+# uv fetches and unpacks in parallel. Its cache goes into the environment where the home folder
+# cannot be written, and is copied from, not linked, where it lies on another file system.
+# pip takes over where uv does not reach a package index, because many mirrors are set for pip only.
+$(INSTALLED): requirements.lock pyproject.toml
+	@rm -f $@
+	@if ! [ "$$($(BIN)/python -c 'import os, pip, sys; print(os.path.realpath(sys.prefix))' 2>/dev/null)" = "$$(pwd -P)/$(VENV)" ]; then \
+		for python in $(PYTHONS) none; do \
+			"$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && break; \
+		done; \
+		if [ "$$python" = none ]; then \
+			echo "Python 3.11, 3.12 or 3.13 is needed, and none of these is one: $(PYTHONS)." >&2; \
+			echo "If it is elsewhere: make PYTHONS=/path/to/python3.12" >&2; exit 1; \
+		fi; \
+		if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+			echo "$$($$python --version) cannot make environments here: its modules venv and ensurepip are missing." >&2; \
+			echo "On Debian and Ubuntu they come with: apt-get install python3-venv" >&2; exit 1; \
+		fi; \
+		echo "1/3 Making an environment in $(VENV) with $$($$python --version)"; \
+		"$$python" -m venv --clear $(VENV) || exit 1; \
+	fi
+	@echo "2/3 Installing the installer (uv)"
+	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock > $(VENV)/uv.txt
+	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(VENV)/uv.txt
+	@echo "3/3 Installing $$(grep -c '^[a-z0-9].*==' requirements.lock) packages, about 1 GB: a minute or two the first time"
+	@cache="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$${HOME:-/nonexistent}/.cache}/uv}"; \
+	if ! mkdir -p "$$cache" 2>/dev/null || ! [ -w "$$cache" ]; then cache=$(VENV)/cache; mkdir -p "$$cache"; fi; \
+	export UV_CACHE_DIR="$$cache"; \
+	if [ "$$(df -P "$$cache" | tail -n 1)" != "$$(df -P $(VENV) | tail -n 1)" ]; then export UV_LINK_MODE="$${UV_LINK_MODE:-copy}"; fi; \
+	if ! $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock; then \
+		echo "uv could not; trying with pip, which takes longer" >&2; \
+		$(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock || exit 1; \
+	fi; \
+	$(BIN)/uv pip install --python $(BIN)/python --quiet --offline --no-deps --no-build-isolation --editable .
+	@printf '%s' '$(CURDIR)' > $@

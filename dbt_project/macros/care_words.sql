@@ -1,0 +1,70 @@
+{#- What the codes and words of the formats come to. -#}
+
+{#- The kind of a social care event, matched loosely because dirty values occur. -#}
+{% macro social_care_event_kind(column) -%}
+case
+    when lower({{ column }}) like 'request%' then 'request'
+    when lower({{ column }}) like 'assess%' then 'assessment'
+    when lower({{ column }}) like 'serv%' then 'service'
+    when lower({{ column }}) like 'review%' then 'review'
+end
+{%- endmacro %}
+
+
+{#- How somebody came into hospital, from the NHS admission method. -#}
+{% macro admission_kind(column) -%}
+case
+    when {{ column }} like '1%' then 'elective'
+    when {{ column }} like '2%' then 'emergency'
+    when {{ column }} like '3%' then 'maternity'
+    when {{ column }} like '8%' then 'birth or transfer'
+end
+{%- endmacro %}
+
+
+{#- Chapter of ICD-10, from the first three characters. -#}
+{% macro icd10_chapter(column) -%}
+case
+    when {{ column }} < 'C' then 'I infections'
+    when {{ column }} < 'D50' then 'II neoplasms'
+    when {{ column }} < 'E' then 'III blood'
+    when {{ column }} < 'F' then 'IV endocrine and metabolic'
+    when {{ column }} < 'G' then 'V mental and behavioural'
+    when {{ column }} < 'H' then 'VI nervous system'
+    when {{ column }} < 'H60' then 'VII eye'
+    when {{ column }} < 'I' then 'VIII ear'
+    when {{ column }} < 'J' then 'IX circulatory'
+    when {{ column }} < 'K' then 'X respiratory'
+    when {{ column }} < 'L' then 'XI digestive'
+    when {{ column }} < 'M' then 'XII skin'
+    when {{ column }} < 'N' then 'XIII musculoskeletal'
+    when {{ column }} < 'O' then 'XIV genitourinary'
+    when {{ column }} < 'P' then 'XV pregnancy and childbirth'
+    when {{ column }} < 'Q' then 'XVI perinatal'
+    when {{ column }} < 'R' then 'XVII congenital'
+    when {{ column }} < 'S' then 'XVIII symptoms and signs'
+    when {{ column }} < 'U' then 'XIX injury and poisoning'
+    when {{ column }} < 'V' then 'XXII special purposes'
+    when {{ column }} < 'Z' then 'XX external causes'
+    when {{ column }} >= 'Z' then 'XXI contact with health services'
+end
+{%- endmacro %}
+
+
+{#- Five years wide, 90 and over in one. -#}
+{% macro age_band(born_on, on_day) -%}
+case
+    when {{ on_day }} < {{ born_on }} then null
+    when age({{ on_day }}, {{ born_on }}) >= interval '90 years' then '90 and over'
+    else format(
+        '%s to %s',
+        5 * floor(extract(year from age({{ on_day }}, {{ born_on }})) / 5),
+        5 * floor(extract(year from age({{ on_day }}, {{ born_on }})) / 5) + 4)
+end
+{%- endmacro %}
+
+
+{#- The first day of the month: as near to a date as an analyst comes. -#}
+{% macro month_of(column) -%}
+cast(date_trunc('month', {{ column }}) as date)
+{%- endmacro %}

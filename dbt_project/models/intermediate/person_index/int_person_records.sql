@@ -1,0 +1,83 @@
+-- One row for each person record: one person as one source knows them, by the best description it ever gave.
+-- The list of who describes people: one entry for each format.
+with descriptions as (
+    {{ person_descriptions(ref('stg_person_file__people'), 'person_file', {
+        'nhs_number': 'nhs_number', 'is_nhs_number_verified': "nhs_number_status_code = '01'",
+        'forename': 'forename', 'middle_name': 'middle_name', 'surname': 'surname', 'former_surname': 'former_surname',
+        'born_on': 'born_on', 'sex_code': 'sex_code', 'address': 'address', 'postcode': 'postcode', 'uprn': 'uprn',
+        'phone': 'phone', 'described_on': 'period_end'}) }}
+
+    union all
+
+    -- The return and the person file share the child's id; a child that only the return knows has no name.
+    {{ person_descriptions(ref('stg_ssda903__header'), 'person_file', {
+        'born_on': 'born_on', 'sex_code': 'sex_code', 'described_on': 'period_end'}, described_by='ssda903') }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_cld__events'), 'cld', {
+        'nhs_number': 'nhs_number', 'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
+        'died_on': 'died_on', 'sex_code': 'sex_code', 'postcode': 'postcode', 'gp_practice_code': 'gp_practice_code',
+        'described_on': 'started_on'}) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_apc__episodes'), 'apc', {
+        'nhs_number': 'nhs_number', 'is_nhs_number_verified': "nhs_number_status_code = '01'",
+        'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
+        'died_on': "case when discharge_method_code = '4' then discharged_on end", 'sex_code': 'sex_code',
+        'address': 'address', 'postcode': 'postcode', 'gp_practice_code': 'gp_practice_code',
+        'described_on': 'episode_started_on'}) }}
+
+    union all
+
+    {{ person_descriptions(ref('int_household_members'), 'housing', {
+        'nhs_number': 'nhs_number', 'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
+        'sex_code': 'sex_code', 'address': 'address', 'postcode': 'postcode', 'uprn': 'uprn', 'phone': 'phone',
+        'described_on': 'coalesce(moved_in_on, period_start)'}) }}
+),
+
+-- The best description: in force before superseded, a person file before the return, the latest period, the latest day.
+described as (
+    select distinct on (person_record_id) *
+    from descriptions
+    order by
+        person_record_id, is_in_force desc, described_by = 'ssda903', period_end desc, described_on desc nulls last,
+        delivery_id desc, line_number desc
+),
+
+-- An NHS number is not forgotten because the latest row came without it; nor is a death.
+remembered as (
+    select
+        person_record_id,
+        (array_agg(nhs_number order by is_in_force desc, period_end desc, described_on desc nulls last, delivery_id desc, line_number desc)
+            filter (where nhs_number is not null))[1] as nhs_number,
+        max(died_on) filter (where is_in_force) as died_on
+    from descriptions
+    group by person_record_id
+)
+
+select
+    described.person_record_id,
+    described.organisation,
+    described.source,
+    described.described_by,
+    described.local_person_id,
+    remembered.nhs_number,
+    coalesce(described.is_nhs_number_verified and described.nhs_number is not null, false) as is_nhs_number_verified,
+    described.forename,
+    described.middle_name,
+    described.surname,
+    described.former_surname,
+    described.born_on,
+    remembered.died_on,
+    described.sex_code,
+    described.address,
+    described.postcode,
+    described.uprn,
+    described.phone,
+    described.gp_practice_code,
+    described.is_in_force,
+    described.period_end as last_period_end
+from described
+inner join remembered on remembered.person_record_id = described.person_record_id

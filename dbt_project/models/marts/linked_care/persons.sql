@@ -1,0 +1,40 @@
+-- One row for each person of whom a person record is in force.
+-- Each detail is taken from the person's records in force, from the one with the latest period that knows it; among
+-- equals the person file goes before social care, hospital and housing, then the lower record name.
+with records as (
+    select
+        membership.person_id,
+        records.*,
+        row_number() over (
+            partition by membership.person_id
+            order by
+                records.last_period_end desc,
+                array_position(array['person_file', 'cld', 'apc', 'housing'], records.source),
+                records.person_record_id
+        ) as rank
+    from {{ ref('int_person_records') }} as records
+    inner join {{ source('person_index', 'membership') }} as membership
+        on membership.person_record_id = records.person_record_id
+        and membership.valid_to is null
+    where records.is_in_force
+)
+
+select
+    person_id,
+    {%- for column in [
+        'nhs_number', 'forename', 'middle_name', 'surname', 'born_on', 'sex_code', 'address', 'postcode', 'uprn',
+        'phone', 'gp_practice_code'
+    ] %}
+    (array_agg({{ column }} order by rank) filter (where {{ column }} is not null))[1] as {{ column }},
+    {%- endfor %}
+    max(died_on) as died_on,
+    count(distinct nhs_number) > 1 as has_conflicting_nhs_numbers,
+    count(distinct born_on) > 1 as has_conflicting_birth_dates,
+    count(*) as person_records,
+    count(distinct source) as sources,
+    bool_or(source = 'person_file') as has_childrens_social_care,
+    bool_or(source = 'cld') as has_adult_social_care,
+    bool_or(source = 'apc') as has_hospital_care,
+    bool_or(source = 'housing') as has_social_housing
+from records
+group by person_id

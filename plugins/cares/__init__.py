@@ -1,0 +1,1 @@
+"""St Helens Cares: the fragments of a person's care, put together."""

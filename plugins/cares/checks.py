@@ -1,0 +1,156 @@
+"""The checks: each delivery's suite, derived from its contract, run by Great Expectations in PostgreSQL.
+
+Great Expectations decides which rules are kept; for those that are not, `findings` names the rows.
+Importing this module imports Great Expectations, which takes seconds: once for a run, not for a file.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+import great_expectations as gx
+import great_expectations.expectations as gxe
+import sqlalchemy as sa
+from great_expectations.execution_engine import SqlAlchemyExecutionEngine
+from great_expectations.expectations.expectation import ColumnMapExpectation
+from great_expectations.expectations.metrics.map_metric_provider import (
+    ColumnMapMetricProvider,
+    column_condition_partial,
+)
+
+from cares import contracts, findings, predicates, warehouse
+from cares.contracts import Rule
+from cares.predicates import Surroundings
+
+logging.getLogger("great_expectations").setLevel(logging.ERROR)
+
+
+class CheckError(Exception):
+    """A rule that could not be evaluated at all; names the rule, never a value."""
+
+
+class _ColumnValuesKeepRule(ColumnMapMetricProvider):
+    condition_metric_name = "column_values.keep_rule"
+    condition_value_keys = ("kept",)
+    filter_column_isnull = False
+
+    @column_condition_partial(engine=SqlAlchemyExecutionEngine)
+    def _sqlalchemy(cls, column, kept, **kwargs):  # type: ignore[no-untyped-def]  # noqa: N805 - the shape that GX asks for
+        return sa.literal_column(f"({kept})", sa.Boolean)
+
+
+class ExpectColumnValuesToKeepRule(ColumnMapExpectation):
+    """Expect every row to keep one rule of the contract; `kept` is the rule as an SQL expression."""
+
+    kept: str
+    map_metric = "column_values.keep_rule"
+    success_keys = ("kept", "mostly")
+
+
+class Checker:
+    """One connection of Great Expectations to the warehouse, for as many deliveries as a run has."""
+
+    def __init__(self) -> None:
+        self._context = gx.get_context(mode="ephemeral")
+        self._context.variables.progress_bars = {"globally": False}
+        url = warehouse.url("pipeline").replace("postgresql://", "postgresql+psycopg://", 1)
+        self._source = self._context.data_sources.add_postgres("warehouse", connection_string=url)
+
+    def broken_rules(self, rules: list[Rule], around: Surroundings, file_id: int) -> list[Rule]:
+        """Those of `rules` that a landed file breaks, as Great Expectations sees it.
+
+        Raises CheckError when a rule cannot be evaluated.
+        """
+        results = self.validate(rules, around, file_id, {"result_format": "BOOLEAN_ONLY"})
+        return [rule for rule, result in zip(rules, results, strict=True) if not result.success]
+
+    def validate(self, rules: list[Rule], around: Surroundings, file_id: int, result_format: dict) -> list:
+        """The suite's results for a landed file, in the order of `rules`; for the format see GX's result_format.
+
+        Raises CheckError when a rule cannot be evaluated.
+        """
+        if not rules:
+            return []
+        table = around.table.landing_name
+        asset = self._source.add_query_asset(
+            f"{table} {file_id}", f"select * from landing.{predicates.identifier(table)} where file_id = {file_id}"
+        )
+        suite = gx.ExpectationSuite(
+            name=f"{table} {file_id}", expectations=[_expectation(rule, around) for rule in rules]
+        )
+        batch = asset.add_batch_definition_whole_table("rows").get_batch()
+        outcome = batch.validate(suite, result_format=result_format)
+        self._source.delete_asset(asset.name)
+        by_rule = {result.expectation_config.meta["rule"]: result for result in outcome.results}
+        for rule in rules:
+            if _raised(by_rule[rule.id]):
+                raise CheckError(
+                    f"{around.feed.slug}/{around.table.name}: the rule {rule.id} could not be evaluated; "
+                    "look at its contract and at predicates.py"
+                )
+        return [by_rule[rule.id] for rule in rules]
+
+
+def check(delivery_ids: Iterable[int], progress: Callable[[int], None] | None = None) -> None:
+    """Check landed deliveries and write `ledger.check_result` and `ledger.finding`; doing it again gives the same.
+
+    Deliveries that are decided already, or whose files could not be taken in, are passed over. `progress`
+    is told the rows checked since its last call. Raises CheckError when a rule cannot be evaluated.
+    """
+    checker = None
+    for delivery_id in delivery_ids:
+        files = _files_to_check(delivery_id)
+        if not files:
+            continue
+        checker = checker or Checker()
+        outcomes = []
+        for file_id, around, rows in files:
+            rules = around.table.rules(around.version, around.feed.file.exceptions)
+            outcomes.append((file_id, around, rows, rules, checker.broken_rules(rules, around, file_id)))
+            if progress:
+                progress(rows)
+        findings.write(delivery_id, outcomes)
+
+
+def _files_to_check(delivery_id: int) -> list[tuple[int, Surroundings, int]]:
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        rows = connection.execute(
+            """select file.file_id, file.table_name, file.landed_rows, delivery.feed, delivery.format_version,
+                      delivery.received_at::date
+               from ledger.delivery join ledger.delivery_file as file using (delivery_id)
+               where delivery.delivery_id = %s and delivery.state = 'received' and file.landed_rows is not null
+                 and not exists (select from ledger.delivery_file as other
+                                 where other.delivery_id = delivery.delivery_id and other.problem is not null)
+               order by file.file_id""",
+            (delivery_id,),
+        ).fetchall()
+    file_of_table = {table_name: file_id for file_id, table_name, *_ in rows}
+    files = []
+    for file_id, table_name, landed_rows, slug, version, received_on in rows:
+        feed = contracts.load().feed(slug)
+        table = feed.format.tables[table_name]
+        files.append((file_id, Surroundings(table, feed, version, file_of_table, received_on), landed_rows))
+    return files
+
+
+def _expectation(rule: Rule, around: Surroundings) -> gxe.Expectation:
+    described = {"meta": {"rule": rule.id}, "severity": "critical" if rule.if_broken != "warn" else "warning"}
+    if rule.kind == "unique":
+        columns = [around.table.column_names[header] for header in _headers(rule)]
+        if len(columns) == 1:
+            return gxe.ExpectColumnValuesToBeUnique(column=columns[0], **described)
+        return gxe.ExpectCompoundColumnsToBeUnique(
+            column_list=columns, ignore_row_if="any_value_is_missing", **described
+        )
+    return ExpectColumnValuesToKeepRule(column=rule.column or "line_number", kept=predicates.kept(rule, around), **described)
+
+
+def _headers(rule: Rule) -> tuple[str, ...]:
+    return rule.argument if rule.header is None else (rule.header,)
+
+
+def _raised(result) -> bool:  # type: ignore[no-untyped-def]
+    exceptions = result.exception_info or {}
+    nested = [info for info in exceptions.values() if isinstance(info, dict)] or [exceptions]
+    return any(info.get("raised_exception") for info in nested)

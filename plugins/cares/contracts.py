@@ -1,0 +1,796 @@
+"""What was promised: patterns, formats, organisations and feeds, read from `expectations/`.
+
+Pure: no database and no Airflow. Everything else derives from what is loaded here: landing tables,
+checks, dbt sources, the catalogue, the simulator's headers.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from cares import settings
+
+Purpose = Literal["direct care", "planning", "board reporting"]
+IfBroken = Literal["reject the delivery", "set the row aside", "set the value aside", "warn"]
+PeriodKind = Literal["month", "quarter", "financial year", "day"]
+Replaces = Literal["period", "snapshot", "key", "window"]
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class ContractError(Exception):
+    """A contract that cannot be used: names file, line, what was found and what to do."""
+
+
+def snake_case(header: str) -> str:
+    """A header as a column name: lower case, runs of other characters as one underscore, at most 63 long."""
+    return re.sub(r"[^a-z0-9]+", "_", header.lower()).strip("_")[:63]
+
+
+def normalised(header: str) -> str:
+    """A header without case, spaces and punctuation, so that dialects of one header meet."""
+    return re.sub(r"[^a-z0-9]", "", header.lower())
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | float)]
+
+
+class Pattern(_Part):
+    """A named shape of a value; exactly one of `matches`, `date` and `check` says how it is recognised."""
+
+    means: str
+    looks_like: Text
+    matches: str | None = Field(None, description="regular expression over the whole value")
+    date: str | None = Field(None, description="how a date is written, for example DD/MM/YYYY")
+    check: Literal["nhs_number"] | None = Field(None, description="a check that needs arithmetic")
+    ignoring: tuple[Literal["spaces", "dashes", "case"], ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Pattern:
+        if sum(way is not None for way in (self.matches, self.date, self.check)) != 1:
+            raise ValueError("needs exactly one of: matches, date, check")
+        return self
+
+
+class Code(_Part):
+    """One accepted code, its meaning, and the first and last version of the format that accepts it."""
+
+    means: Text
+    since: Text | None = None
+    until: Text | None = None
+
+
+def _codes(value: Any) -> Any:
+    if isinstance(value, list):
+        value = {str(code): str(code) for code in value}
+    if isinstance(value, dict):
+        return {
+            str(code): entry if isinstance(entry, dict | Code) else {"means": entry} for code, entry in value.items()
+        }
+    return value
+
+
+class CodeList(_Part):
+    """Accepted codes of a format: code to meaning, or a list where the value is its own meaning."""
+
+    means: str
+    source: str
+    codes: Annotated[dict[str, Code], BeforeValidator(_codes, json_schema_input_type=dict[str, Text | Code] | list[Text])]
+    ignoring: tuple[Literal["spaces", "case"], ...] = ()
+
+
+class Version(_Part):
+    """A version of a format and the reporting periods that it governs (by the day on which they end)."""
+
+    from_period_ending: date
+    until_period_ending: date | None = None
+    note: str | None = None
+
+
+class FileShape(_Part):
+    """How a file is written."""
+
+    encoding: Literal["utf-8", "cp1252", "latin-1"] = "utf-8"
+    delimiter: str = Field(",", min_length=1, max_length=1)
+
+
+class FormatFile(_Part):
+    """`formats/<format>/format.yml`: a data format with its versions."""
+
+    title: str
+    published_by: str
+    source: str
+    note: str | None = None
+    facts: Literal["found", "partly recalled", "ours"] = Field(description="how sure we are of the column facts")
+    files: FileShape = FileShape()
+    versions: Annotated[dict[str, Version], BeforeValidator(lambda v: {str(k): x for k, x in v.items()})]
+
+
+_SIMPLE_RULES = {"filled", "unique", "not_in_future"}
+_RULE_KEYS = {"one_of", "at_most_characters", "between", "not_before", "refers_to", "filled_when", "expect"}
+
+
+class FilledWhen(_Part):
+    column: str
+    is_one_of: tuple[Text, ...]
+
+
+class Expectation(_Part):
+    """One thing expected of a value; exactly one of the rule keys is given."""
+
+    expect: str | None = Field(None, description="filled, unique, not_in_future, or the name of a pattern")
+    one_of: str | None = Field(None, description="the name of a code list of this format")
+    at_most_characters: int | None = None
+    between: tuple[float, float] | None = None
+    not_before: str | None = Field(None, description="header of the date that this one may not precede")
+    refers_to: str | None = Field(None, description="table.header in which the value must be found in the same delivery")
+    filled_when: FilledWhen | None = None
+    if_broken: IfBroken | None = None
+    because: str | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Expectation:
+        given = [key for key in sorted(_RULE_KEYS) if getattr(self, key) is not None]
+        if len(given) != 1:
+            raise ValueError(f"needs exactly one of: {', '.join(sorted(_RULE_KEYS))}")
+        return self
+
+
+def _expectation(value: Any) -> Any:
+    return {"expect": value} if isinstance(value, str) else value
+
+
+class Column(_Part):
+    """One column of a table, as the format says it and as we expect it."""
+
+    means: str
+    we_expect: tuple[Annotated[Expectation, BeforeValidator(_expectation, json_schema_input_type=str | Expectation)], ...] = ()
+    because: str | None = None
+    if_broken: IfBroken = "warn"
+    needed_for: tuple[Purpose, ...] = Field((), description="the purposes that need it; none: it stops at landing")
+    also_called: dict[str, Text | tuple[Text, ...]] = Field({}, description="dialect to header, or headers")
+    must_be_present: bool | None = Field(None, description="the header must be in the file; default: when it must be filled")
+    since: Text | None = Field(None, description="first version of the format that has it")
+    until: Text | None = Field(None, description="last version of the format that has it")
+    free_text: bool = Field(False, description="may hold line breaks; confidential")
+
+
+class TableFile(_Part):
+    """`formats/<format>/<table>.yml`: one table of a format."""
+
+    title: str
+    each_row_is: str
+    source: str
+    file_names: tuple[str, ...] = Field((), description="other stems that a file of this table may have")
+    since: Text | None = None
+    until: Text | None = None
+    key: tuple[str, ...] = Field(description="headers that together name one row")
+    key_if_broken: IfBroken = "warn"
+    replaces: Replaces = Field(description="what a later delivery of this table replaces")
+    window_months: int | None = Field(None, description="for replaces: window: months that end with the period")
+    event_start: str | None = Field(None, description="for replaces: window: header of the day an event starts")
+    event_end: str | None = Field(None, description="for replaces: window: header of the day an event ends")
+    columns: dict[str, Column]
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> TableFile:
+        named = [*self.key, *(header for header in (self.event_start, self.event_end) if header)]
+        for column in self.columns.values():
+            for rule in column.we_expect:
+                if rule.not_before:
+                    named.append(rule.not_before)
+                if rule.filled_when:
+                    named.append(rule.filled_when.column)
+        for header in named:
+            if header not in self.columns:
+                raise ValueError(f"names the column {header!r}, which the table does not have")
+        if self.replaces == "window" and not (self.window_months and self.event_start and self.event_end):
+            raise ValueError("replaces: window needs window_months, event_start and event_end")
+        names = [snake_case(header) for header in self.columns]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two headers give the same column name {name!r}")
+        return self
+
+
+class Arrives(_Part):
+    """How and when a feed comes."""
+
+    by: Literal["folder"]
+    every: PeriodKind
+    due_days_after_period: int
+
+
+class FeedVersion(_Part):
+    version: Text
+    from_period_ending: date
+
+
+class FeedFile(_Part):
+    """`<organisation>/<feed>.yml`: what one organisation promised to send."""
+
+    title: str
+    sends: str = Field(description="the format")
+    sent_by: str
+    allowed_by: str = Field(description="the sharing agreement")
+    arrives: Arrives
+    versions: tuple[FeedVersion, ...] = Field((), description="where the feed's version differs from its period's")
+    files: FileShape | None = None
+    lines_that_cannot_be_read: Literal["set aside", "reject the delivery"] = "set aside"
+    a_file_with_no_rows: Literal["nil return", "reject the delivery"] = "reject the delivery"
+    hold_when_set_aside_above_percent: float = 10
+    exceptions: dict[str, IfBroken] = Field({}, description="rule to what happens instead, agreed with the sender")
+    local_codes: dict[str, dict[str, Text]] = Field({}, description="code list to local code and the code it stands for")
+    note: str | None = None
+
+
+class OrganisationFile(_Part):
+    """`<organisation>/organisation.yml`: who they are."""
+
+    name: str
+    ods_code: str
+    kind: str
+    data_owner: str
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule of one table, ready to be compiled: its stable id, kind, argument and consequence."""
+
+    table: str
+    header: str | None
+    kind: str
+    argument: Any
+    if_broken: IfBroken
+    because: str | None
+    sentence: str
+
+    @property
+    def column(self) -> str | None:
+        """The column's name in landing; None for a rule on the whole table."""
+        return snake_case(self.header) if self.header else None
+
+    @property
+    def id(self) -> str:
+        """Stable id, for example `episodes.LS.one_of`."""
+        return f"{self.table}.{self.header or ('key' if self.kind == 'unique' else 'table')}.{self.kind}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a format together with what its rules refer to."""
+
+    format: str
+    name: str
+    file: TableFile
+    patterns: dict[str, Pattern]
+    code_lists: dict[str, CodeList]
+    version_order: tuple[str, ...]
+
+    @property
+    def landing_name(self) -> str:
+        """`<format>__<table>`: the table's name in the schemas `landing` and `accepted`."""
+        return f"{self.format}__{self.name}"
+
+    @cached_property
+    def column_names(self) -> dict[str, str]:
+        """Header to column name, in the order of the contract."""
+        return {header: snake_case(header) for header in self.file.columns}
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """Every normalised header and alias of every dialect, to the contract's header."""
+        return {normalised(name): header for header in self.file.columns for name in self.names_of(header)}
+
+    def names_of(self, header: str) -> list[str]:
+        """A header and what the other dialects call it."""
+        dialects = self.file.columns[header].also_called.values()
+        return [header, *(name for names in dialects for name in ((names,) if isinstance(names, str) else names))]
+
+    def is_date(self, header: str) -> bool:
+        """Whether a column is expected to hold dates."""
+        expected = (self.patterns.get(rule.expect or "") for rule in self.file.columns[header].we_expect)
+        return any(pattern is not None and pattern.date is not None for pattern in expected)
+
+    def in_version(self, part: TableFile | Column | Code, version: str) -> bool:
+        """Whether a table, column or code belongs to a version of the format."""
+        order = self.version_order
+        at = order.index(version)
+        return (part.since is None or order.index(part.since) <= at) and (
+            part.until is None or at <= order.index(part.until)
+        )
+
+    def codes(self, name: str, version: str) -> list[str]:
+        """Accepted codes of a list in a version, in the list's order."""
+        return [code for code, entry in self.code_lists[name].codes.items() if self.in_version(entry, version)]
+
+    def columns(self, version: str) -> dict[str, Column]:
+        """The columns of a version, header to column."""
+        return {header: column for header, column in self.file.columns.items() if self.in_version(column, version)}
+
+    def must_be_present(self, version: str) -> list[str]:
+        """Headers without which a file of this version is refused."""
+        return [
+            header
+            for header, column in self.columns(version).items()
+            if (
+                column.must_be_present
+                if column.must_be_present is not None
+                else any(rule.expect == "filled" for rule in column.we_expect)
+            )
+        ]
+
+    def rules(self, version: str, exceptions: dict[str, IfBroken] | None = None) -> list[Rule]:
+        """The rules of a version, with a feed's agreed exceptions applied (rule id to consequence)."""
+        rules = [] if self.in_version(self.file, version) else [self._out_of_version()]
+        rules += [
+            self._rule(header, column, expectation)
+            for header, column in self.columns(version).items()
+            for expectation in column.we_expect
+        ]
+        if self.file.key:
+            rules.append(
+                Rule(
+                    self.name,
+                    None,
+                    "unique",
+                    self.file.key,
+                    self.file.key_if_broken,
+                    None,
+                    f"{_and(self.file.key)} together name one row, once in a file",
+                )
+            )
+        exceptions = exceptions or {}
+        return [
+            Rule(
+                rule.table,
+                rule.header,
+                rule.kind,
+                rule.argument,
+                exceptions.get(rule.id, rule.if_broken),
+                rule.because,
+                rule.sentence,
+            )
+            for rule in rules
+        ]
+
+    def _out_of_version(self) -> Rule:
+        bounds = [f"from version {self.file.since} on"] if self.file.since else []
+        bounds += [f"up to version {self.file.until}"] if self.file.until else []
+        sentence = f"{self.name} is part of the format only {' and '.join(bounds)}"
+        return Rule(self.name, None, "in_version", None, "warn", None, sentence)
+
+    def _rule(self, header: str, column: Column, expectation: Expectation) -> Rule:
+        kind, argument = next(
+            (key, getattr(expectation, key)) for key in _RULE_KEYS if getattr(expectation, key) is not None
+        )
+        if kind == "expect":
+            kind = argument
+        return Rule(
+            self.name,
+            header,
+            kind,
+            argument,
+            expectation.if_broken or column.if_broken,
+            expectation.because or column.because,
+            self._sentence(header, kind, argument),
+        )
+
+    def _sentence(self, header: str, kind: str, argument: Any) -> str:
+        match kind:
+            case "filled":
+                says = "is always filled"
+            case "unique":
+                says = "is never the same in two rows of a file"
+            case "not_in_future":
+                says = "is not after the day of receipt"
+            case "one_of":
+                says = f"is one of the accepted codes for {self.code_lists[argument].means}"
+            case "at_most_characters":
+                says = f"has at most {argument} characters"
+            case "between":
+                says = f"is a number from {argument[0]:g} to {argument[1]:g}"
+            case "not_before":
+                says = f"is not before {argument}"
+            case "refers_to":
+                says = f"is also found in {argument} of the same delivery"
+            case "filled_when":
+                says = f"is filled when {argument.column} is {_or(argument.is_one_of)}"
+            case pattern:
+                says = f"is {self.patterns[pattern].means}"
+        return f"{header} {says}"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A data format: its versions in order, code lists and tables."""
+
+    name: str
+    file: FormatFile
+    code_lists: dict[str, CodeList]
+    tables: dict[str, Table]
+
+    @cached_property
+    def table_of_stem(self) -> dict[str, str]:
+        """Normalised file stem to table name."""
+        return {
+            normalised(stem): table.name for table in self.tables.values() for stem in (table.name, *table.file.file_names)
+        }
+
+
+@dataclass(frozen=True)
+class Period:
+    """A reporting period: its label, first and last day."""
+
+    label: str
+    start: date
+    end: date
+
+    def __str__(self) -> str:
+        return self.label
+
+
+_PERIOD_EXAMPLES = {"month": "2019-03", "quarter": "2019-Q1", "financial year": "2018-19", "day": "2019-03-31"}
+
+
+def parse_period(label: str, kind: PeriodKind) -> Period:
+    """The period that a label names: `2019-03`, `2019-Q1` (calendar quarter), `2018-19` (April to March), `2019-03-31`.
+
+    Raises ContractError when the label is not of that kind.
+    """
+    wrong = ContractError(f"the period {label!r} is not a {kind}; write it like {_PERIOD_EXAMPLES[kind]}")
+    try:
+        if kind == "month" and re.fullmatch(r"\d{4}-\d{2}", label):
+            start = date.fromisoformat(f"{label}-01")
+            return Period(label, start, _month_end(start))
+        if kind == "quarter" and re.fullmatch(r"\d{4}-Q[1-4]", label):
+            start = date(int(label[:4]), 3 * int(label[-1]) - 2, 1)
+            return Period(label, start, _month_end(start.replace(month=start.month + 2)))
+        if kind == "financial year" and re.fullmatch(r"\d{4}-\d{2}", label):
+            year = int(label[:4])
+            if int(label[5:]) == (year + 1) % 100:
+                return Period(label, date(year, 4, 1), date(year + 1, 3, 31))
+        if kind == "day":
+            day = date.fromisoformat(label)
+            return Period(label, day, day)
+    except ValueError:
+        raise wrong from None
+    raise wrong
+
+
+def _month_end(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """One format sent by one organisation; `slug` is `<organisation>/<feed>`."""
+
+    slug: str
+    organisation: str
+    file: FeedFile
+    format: Format
+
+    @property
+    def files(self) -> FileShape:
+        """How its files are written: its own word, else the format's."""
+        return self.file.files or self.format.file.files
+
+    def period(self, label: str) -> Period:
+        """The period that a label names for this feed. Raises ContractError when it is not of the feed's kind."""
+        try:
+            return parse_period(label, self.file.arrives.every)
+        except ContractError as error:
+            raise ContractError(f"{self.slug}: {error}") from None
+
+    def version(self, period: Period) -> str:
+        """The version of the format that governs a period. Raises ContractError when none does."""
+        own = [entry.version for entry in self.file.versions if entry.from_period_ending <= period.end]
+        if own:
+            return own[-1]
+        for name, version in self.format.file.versions.items():
+            if version.from_period_ending <= period.end <= (version.until_period_ending or date.max):
+                return name
+        raise ContractError(
+            f"{self.slug}: no version of {self.format.name} governs the period {period}; "
+            f"name one under 'versions' in expectations/{self.slug}.yml"
+        )
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """A legal body and its feeds."""
+
+    slug: str
+    file: OrganisationFile
+    feeds: dict[str, Feed]
+
+
+@dataclass(frozen=True)
+class Contracts:
+    """Everything under `expectations/`."""
+
+    patterns: dict[str, Pattern]
+    formats: dict[str, Format]
+    organisations: dict[str, Organisation]
+
+    @cached_property
+    def feeds(self) -> dict[str, Feed]:
+        """Slug to feed, over all organisations."""
+        return {feed.slug: feed for organisation in self.organisations.values() for feed in organisation.feeds.values()}
+
+    def feed(self, slug: str) -> Feed:
+        """The feed of a slug. Raises ContractError that names the known ones."""
+        if slug not in self.feeds:
+            raise ContractError(f"there is no feed {slug!r}; known feeds: {', '.join(sorted(self.feeds))}")
+        return self.feeds[slug]
+
+    def tables(self) -> Iterator[Table]:
+        """Every table of every format."""
+        for format in self.formats.values():
+            yield from format.tables.values()
+
+
+def load(root: Path = settings.EXPECTATIONS) -> Contracts:
+    """Read and validate all contracts below `root`.
+
+    Raises ContractError with one line for each problem: file, line, what was found, what to do.
+    """
+    return _load(Path(root))
+
+
+@cache
+def _load(root: Path) -> Contracts:
+    problems: list[str] = []
+    patterns = _patterns(root, problems)
+    formats = {}
+    for folder in sorted(path.parent for path in root.glob("formats/*/format.yml")):
+        if format := _format(root, folder, patterns, problems):
+            formats[format.name] = format
+    organisations = {}
+    for path in sorted(root.glob("*/organisation.yml")):
+        if organisation := _organisation(root, path, formats, problems):
+            organisations[organisation.slug] = organisation
+    if problems:
+        raise ContractError("\n".join(problems))
+    return Contracts(patterns, formats, organisations)
+
+
+def _patterns(root: Path, problems: list[str]) -> dict[str, Pattern]:
+    document = _Document(root, root / "patterns.yml", problems)
+    patterns = {}
+    for name, entry in document.mapping().items():
+        if pattern := document.parse(Pattern, entry, (name,)):
+            patterns[name] = pattern
+            if pattern.matches is not None:
+                try:
+                    re.compile(pattern.matches)
+                except re.error as error:
+                    document.problem((name, "matches"), f"is not a regular expression: {error}")
+    for name in _SIMPLE_RULES & patterns.keys():
+        document.problem((name,), "is the name of a rule; give the pattern another name")
+    return patterns
+
+
+def _format(root: Path, folder: Path, patterns: dict[str, Pattern], problems: list[str]) -> Format | None:
+    head = _Document(root, folder / "format.yml", problems)
+    file = head.parse(FormatFile, head.data)
+    if file is None:
+        return None
+    order = tuple(file.versions)
+    code_lists: dict[str, CodeList] = {}
+    if (folder / "codes.yml").exists():
+        codes = _Document(root, folder / "codes.yml", problems)
+        for name, entry in codes.mapping().items():
+            if code_list := codes.parse(CodeList, entry, (name,)):
+                code_lists[name] = code_list
+                for code, meaning in code_list.codes.items():
+                    codes.known_versions(meaning, order, (name, "codes", code))
+    tables: dict[str, Table] = {}
+    documents = {}
+    for path in sorted(folder.glob("*.yml")):
+        if path.name in ("format.yml", "codes.yml"):
+            continue
+        document = documents[path.stem] = _Document(root, path, problems)
+        if table_file := document.parse(TableFile, document.data):
+            tables[path.stem] = Table(folder.name, path.stem, table_file, patterns, code_lists, order)
+    for name, table in tables.items():
+        _check_table(documents[name], table, tables, order)
+    return Format(folder.name, file, code_lists, tables)
+
+
+def _check_table(document: _Document, table: Table, tables: dict[str, Table], order: tuple[str, ...]) -> None:
+    document.known_versions(table.file, order, ())
+    owners: dict[str, str] = {}
+    for header, column in table.file.columns.items():
+        for name in table.names_of(header):
+            owner = owners.setdefault(normalised(name), header)
+            if owner != header:
+                document.problem(("columns", header), f"{name!r} already names the column {owner!r}; give each name to one column")
+        document.known_versions(column, order, ("columns", header))
+        for number, rule in enumerate(column.we_expect):
+            at = ("columns", header, "we_expect", number)
+            if rule.expect and rule.expect not in _SIMPLE_RULES and rule.expect not in table.patterns:
+                known = ", ".join(sorted(_SIMPLE_RULES | table.patterns.keys()))
+                document.problem(at, f"{rule.expect!r} is neither a rule nor a pattern; known: {known}")
+            if rule.one_of and rule.one_of not in table.code_lists:
+                known = ", ".join(sorted(table.code_lists))
+                document.problem(at, f"{rule.one_of!r} is not a code list of {table.format}; known: {known}")
+            if rule.one_of in table.code_lists:
+                for version in order:
+                    if table.in_version(table.file, version) and not table.codes(rule.one_of, version):
+                        document.problem(at, f"{rule.one_of!r} accepts no code in version {version}; add one or bound the list")
+            for compared in (header, rule.not_before) if rule.not_before else (header,) if rule.expect == "not_in_future" else ():
+                if not table.is_date(compared):
+                    document.problem(at, f"compares {compared!r} as a date; give that column a date pattern first")
+            if rule.refers_to:
+                other, _, other_header = rule.refers_to.partition(".")
+                if other not in tables or other_header not in tables[other].file.columns:
+                    document.problem(at, f"{rule.refers_to!r} is not a table.header of {table.format}")
+
+
+def _organisation(root: Path, path: Path, formats: dict[str, Format], problems: list[str]) -> Organisation | None:
+    slug = path.parent.name
+    document = _Document(root, path, problems)
+    file = document.parse(OrganisationFile, document.data)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", slug):
+        document.problem((), f"the folder {slug!r} must be lower-case letters, digits and underscores")
+    feeds = {}
+    for feed_path in sorted(path.parent.glob("*.yml")):
+        if feed_path == path:
+            continue
+        feed_document = _Document(root, feed_path, problems)
+        feed_file = feed_document.parse(FeedFile, feed_document.data)
+        if feed_file is None:
+            continue
+        format = formats.get(feed_file.sends)
+        if format is None:
+            feed_document.problem(("sends",), f"{feed_file.sends!r} is not a format; known: {', '.join(sorted(formats))}")
+            continue
+        for number, entry in enumerate(feed_file.versions):
+            if entry.version not in format.file.versions:
+                feed_document.problem(
+                    ("versions", number), f"{format.name} has no version {entry.version!r}; known: {', '.join(format.file.versions)}"
+                )
+        rules = {rule.id for table in format.tables.values() for version in format.file.versions for rule in table.rules(version)}
+        for rule_id in feed_file.exceptions:
+            if rule_id not in rules:
+                feed_document.problem(("exceptions", rule_id), "is not a rule of this format; see 'cares contract show'")
+        for list_name, mapping in feed_file.local_codes.items():
+            if list_name not in format.code_lists:
+                feed_document.problem(("local_codes", list_name), f"is not a code list of {format.name}")
+                continue
+            for local, code in mapping.items():
+                if code not in format.code_lists[list_name].codes:
+                    feed_document.problem(("local_codes", list_name, local), f"{code!r} is not a code of {list_name}")
+        feed_slug = f"{slug}/{feed_path.stem}"
+        feeds[feed_path.stem] = Feed(feed_slug, slug, feed_file, format)
+    return Organisation(slug, file, feeds) if file else None
+
+
+class _UniqueKeyLoader(yaml.CSafeLoader):
+    """Refuses a key given twice, which YAML would silently let win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.MarkedYAMLError(problem=f"{key!r} is given twice", problem_mark=key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+class _Document:
+    """One YAML file: its data, and the line of any place in it."""
+
+    def __init__(self, root: Path, path: Path, problems: list[str]) -> None:
+        self.path = path
+        self.name = f"expectations/{path.relative_to(root)}"
+        self.problems = problems
+        self.data: Any = None
+        try:
+            with path.open(encoding="utf-8") as stream:
+                self.data = yaml.load(stream, Loader=_UniqueKeyLoader)  # noqa: S506 - derives from the safe loader
+        except FileNotFoundError:
+            self.problems.append(f"{self.name}: is missing; see CONTRIBUTING.md for what it holds")
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            self.problems.append(f"{self.name}: line {line}: {error.problem}; correct the YAML there")
+
+    def mapping(self) -> dict[str, Any]:
+        return self.data if isinstance(self.data, dict) else {}
+
+    def parse(self, model: type[Model], data: Any, at: tuple[Any, ...] = ()) -> Model | None:
+        if self.data is None:
+            return None
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                self.problem((*at, *detail["loc"]), _remedy(detail, _model_at(model, detail["loc"])))
+            return None
+
+    def known_versions(self, part: TableFile | Column | Code, order: tuple[str, ...], at: tuple[Any, ...]) -> None:
+        for key in ("since", "until"):
+            version = getattr(part, key)
+            if version is not None and version not in order:
+                self.problem((*at, key), f"{version!r} is not a version of this format; known: {', '.join(order)}")
+
+    def problem(self, at: tuple[Any, ...], message: str) -> None:
+        place = " > ".join(str(part) for part in at)
+        line = self.line(at)
+        self.problems.append(f"{self.name}: line {line}: {place + ': ' if place else ''}{message}")
+
+    def line(self, at: tuple[Any, ...]) -> int:
+        """The line on which the innermost known part of a place stands."""
+        with self.path.open(encoding="utf-8") as stream:
+            node = yaml.compose(stream, Loader=yaml.CSafeLoader)
+        line = 1
+        for part in at:
+            if isinstance(node, yaml.MappingNode):
+                found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
+                if found is None:
+                    continue
+                line, node = found[0].start_mark.line + 1, found[1]
+            elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+                node = node.value[part]
+                line = node.start_mark.line + 1
+        return line
+
+
+def _model_at(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:
+    """The model that a place inside another model's data belongs to."""
+    for part in place[:-1]:
+        if field := model.model_fields.get(str(part)):
+            model = next(_models_in(field.annotation), model)
+    return model
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)
+
+
+def _remedy(detail: Any, model: type[BaseModel]) -> str:
+    match detail["type"]:
+        case "missing":
+            return "is missing; add it"
+        case "extra_forbidden":
+            near = difflib.get_close_matches(str(detail["loc"][-1]), model.model_fields, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            return f"is not a word of this contract; {hint}known here: {', '.join(model.model_fields)}"
+        case "literal_error":
+            return f"found {detail['input']!r}; use one of {detail['ctx']['expected']}"
+        case _:
+            return detail["msg"].removeprefix("Value error, ")
+
+
+def _and(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def _or(words: tuple[str, ...]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

@@ -1,0 +1,239 @@
+"""What the ledger says about a build: builds, deliveries, checks and models, read in one go."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from cares import simulated, warehouse
+
+
+class ReportError(Exception):
+    """A report that cannot be made: says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """One run of the marts; `as_at` is the moment whose facts it sees."""
+
+    build_id: int
+    state: str
+    as_at: datetime
+    started_at: datetime
+    published_at: datetime | None
+    published_build_id: int | None
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a delivery, with its lines of the ledger; a number is None where that step was not reached."""
+
+    delivery_id: int
+    table_name: str | None
+    file_name: str
+    received_rows: int | None
+    landed_rows: int | None
+    unreadable_rows: int | None
+    accepted_rows: int | None
+    set_aside_rows: int | None
+    erased_rows: int
+    problem: str | None
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether received = landed + unreadable, and landed = accepted + set aside + erased."""
+        numbers = (self.received_rows, self.landed_rows, self.unreadable_rows, self.accepted_rows, self.set_aside_rows)
+        received, landed, unreadable, accepted, set_aside = (number or 0 for number in numbers)
+        return received == landed + unreadable and landed == accepted + set_aside + self.erased_rows
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What arrived once for a feed and a period; `in_build` says whether the build sees its rows."""
+
+    delivery_id: int
+    organisation: str
+    feed: str
+    format_version: str | None
+    period: str
+    period_start: date
+    period_end: date
+    state: str
+    received_at: datetime
+    reason: str | None
+    in_build: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """How often one rule was broken in one delivery."""
+
+    delivery_id: int
+    table_name: str
+    rule: str
+    sentence: str
+    if_broken: str
+    rows_checked: int
+    rows_broken: int
+
+
+@dataclass(frozen=True)
+class ModelOutcome:
+    """How one dbt model, test or seed of the build ended."""
+
+    layer: str
+    model: str
+    kind: str
+    outcome: str
+    rows: int | None
+
+
+@dataclass(frozen=True)
+class PersonRecords:
+    """Person records of one organisation, by whether they carry a valid NHS number."""
+
+    organisation: str
+    with_nhs_number: int
+    without_nhs_number: int
+
+
+@dataclass(frozen=True)
+class People:
+    """Counts from the person index: by NHS number, and by how many organisations know a person."""
+
+    with_nhs_number: int
+    without_nhs_number: int
+    by_organisations: dict[int, int]
+    records: tuple[PersonRecords, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that the report of one build is made from; no value of the data is among it."""
+
+    build: Build
+    is_simulated: bool
+    deliveries: dict[str, list[Delivery]]
+    files: dict[int, list[File]]
+    checks: dict[int, list[Check]]
+    models: list[ModelOutcome]
+    people: People | None
+
+
+def read(build_id: int | None) -> Facts:
+    """The facts of a build, or of the latest one.
+
+    Raises ReportError when there is no such build, WarehouseError when the warehouse does not answer.
+    """
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        build = _build(connection, build_id)
+        deliveries = defaultdict(list)
+        for delivery in _rows(connection, Delivery, _DELIVERIES, {"as_at": build.as_at}):
+            deliveries[delivery.feed].append(delivery)
+        files = defaultdict(list)
+        for file in _rows(connection, File, _FILES, {}):
+            files[file.delivery_id].append(file)
+        checks = defaultdict(list)
+        for check in _rows(connection, Check, _CHECKS, {}):
+            checks[check.delivery_id].append(check)
+        models = _rows(connection, ModelOutcome, _MODELS, {"build": build.build_id})
+        people = _people(connection)
+    return Facts(build, simulated.is_simulated(), deliveries, files, checks, models, people)
+
+
+def _build(connection: psycopg.Connection[Any], build_id: int | None) -> Build:
+    builds = _rows(connection, Build, _BUILD, {"build": build_id})
+    if builds:
+        return builds[0]
+    if build_id is None:
+        raise ReportError("there is no build to report on yet; make one with 'cares build run'")
+    raise ReportError(f"there is no build {build_id}; 'cares build list' shows those there are")
+
+
+def _people(connection: psycopg.Connection[Any]) -> People | None:
+    if connection.execute("select to_regclass('intermediate.int_person_records')").fetchone() == (None,):
+        return None
+    records = _rows(connection, PersonRecords, _PERSON_RECORDS, {})
+    rows = connection.execute(_PERSONS).fetchall()
+    by_organisations: dict[int, int] = defaultdict(int)
+    for _, organisations, persons in rows:
+        by_organisations[organisations] += persons
+    return People(
+        sum(persons for has_nhs_number, _, persons in rows if has_nhs_number),
+        sum(persons for has_nhs_number, _, persons in rows if not has_nhs_number),
+        dict(sorted(by_organisations.items())),
+        tuple(records),
+    )
+
+
+def _rows[Row](connection: psycopg.Connection[Any], kind: type[Row], query: str, values: dict[str, Any]) -> list[Row]:
+    with connection.cursor(row_factory=class_row(kind)) as cursor:
+        return cursor.execute(query, values).fetchall()
+
+
+_BUILD = """
+    select build_id, state, coalesce(as_at, started_at) as as_at, started_at, published_at,
+           (select max(build_id) from ledger.build where state = 'published') as published_build_id
+    from ledger.build
+    where build_id = %(build)s::bigint or %(build)s::bigint is null
+    order by build_id desc
+    limit 1
+"""
+
+_DELIVERIES = """
+    select delivery_id, organisation, feed, format_version, period, period_start, period_end, state, received_at, reason,
+           state in ('accepted', 'superseded') and accepted_at <= %(as_at)s as in_build
+    from ledger.delivery
+    where received_at <= %(as_at)s
+    order by feed, period_end, received_at, delivery_id
+"""
+
+_FILES = """
+    select delivery_id, table_name, file_name, received_rows, landed_rows, unreadable_rows,
+           accepted_rows, set_aside_rows, erased_rows, problem
+    from ledger.delivery_file
+    order by delivery_id, table_name, file_name
+"""
+
+_CHECKS = """
+    select delivery_id, table_name, rule, sentence, if_broken,
+           coalesce(rows_checked, 0) as rows_checked, coalesce(rows_broken, 0) as rows_broken
+    from ledger.check_result
+    order by delivery_id, table_name, rule
+"""
+
+_MODELS = """
+    select layer, model, kind, outcome, rows
+    from ledger.model_outcome
+    where build_id = %(build)s
+    order by finished_at, model
+"""
+
+_PERSON_RECORDS = """
+    select organisation,
+           count(*) filter (where nhs_number_is_valid) as with_nhs_number,
+           count(*) filter (where nhs_number_is_valid is not true) as without_nhs_number
+    from intermediate.int_person_records
+    group by organisation
+    order by organisation
+"""
+
+_PERSONS = """
+    with persons as (
+        select membership.person_id,
+               coalesce(bool_or(record.nhs_number_is_valid), false) as has_nhs_number,
+               count(distinct record.organisation) as organisations
+        from person_index.membership
+        join intermediate.int_person_records as record using (person_record_id)
+        where membership.valid_to is null
+        group by membership.person_id
+    )
+    select has_nhs_number, organisations, count(*)
+    from persons
+    group by has_nhs_number, organisations
+"""

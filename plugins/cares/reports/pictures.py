@@ -1,0 +1,131 @@
+"""The picture of one feed: what was due, what came, what was wrong with the latest delivery, and its trend."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from cares.contracts import Contracts, Feed
+from cares.reports import wording
+from cares.reports.calendar import DuePeriod, Horizon, due_periods
+from cares.reports.charts import Chart, chart
+from cares.reports.disclosure import percent, rounded, rounded_total
+from cares.reports.facts import Check, Delivery, Facts, File
+from cares.reports.scores import item_score, quality_score
+
+_GRAVEST_FIRST = (wording.REJECT, wording.SET_ASIDE, wording.VALUE_ASIDE, wording.WARN)
+_COUNTED_WHERE_HIDDEN = 5
+
+
+@dataclass(frozen=True)
+class FeedPicture:
+    """One feed as the report shows it; `latest` is the last delivery by period whose rows the build sees."""
+
+    feed: Feed
+    name: str
+    deliveries: tuple[Delivery, ...]
+    due: tuple[DuePeriod, ...]
+    latest: Delivery | None
+    period_before: str | None
+    files: tuple[File, ...]
+    checks: tuple[Check, ...]
+    checks_before: dict[str, Check]
+    charts: tuple[Chart, ...]
+    score: float | None
+
+    @property
+    def landed_rows(self) -> int:
+        """Rows of the latest delivery that landed."""
+        return _total(self.files, lambda file: file.landed_rows)
+
+    @property
+    def set_aside_rows(self) -> int:
+        """Rows of the latest delivery that are set aside."""
+        return _total(self.files, lambda file: file.set_aside_rows)
+
+    @property
+    def set_aside_limit_percent(self) -> float:
+        """The share of rows set aside above which a delivery waits for a person."""
+        return self.feed.file.hold_when_set_aside_above_percent
+
+    @property
+    def broken(self) -> list[Check]:
+        """The rules that the latest delivery breaks, the gravest and the most frequent first."""
+        return [check for check in self.checks if check.rows_broken]
+
+    def in_state(self, state: str) -> list[DuePeriod]:
+        """The periods of the calendar that ended in a state."""
+        return [due for due in self.due if due.state == state]
+
+
+def feed_pictures(facts: Facts, promised: Contracts) -> list[FeedPicture]:
+    """A picture of every feed that the contracts promise, by organisation."""
+    horizon = _horizon(facts)
+    return [
+        _picture(facts, feed, f"{organisation.file.name}, {feed.file.title}", horizon)
+        for organisation in promised.organisations.values()
+        for feed in organisation.feeds.values()
+    ]
+
+
+def _horizon(facts: Facts) -> Horizon:
+    deliveries = [delivery for of_feed in facts.deliveries.values() for delivery in of_feed]
+    if not facts.is_simulated or not deliveries:
+        return Horizon(facts.build.as_at.date())
+    # Simulated data stand still in their own years: what lies after their latest period is not late.
+    return Horizon(
+        facts.build.as_at.date(),
+        max(delivery.period_start for delivery in deliveries),
+        max(delivery.period_end for delivery in deliveries),
+    )
+
+
+def _picture(facts: Facts, feed: Feed, name: str, horizon: Horizon) -> FeedPicture:
+    deliveries = facts.deliveries.get(feed.slug, [])
+    due = due_periods(feed, deliveries, horizon)
+    accepted = [period.accepted for period in due if period.accepted]
+    latest = accepted[-1] if accepted else None
+    before = accepted[-2] if len(accepted) > 1 else None
+    checks = facts.checks[latest.delivery_id] if latest else []
+    return FeedPicture(
+        feed=feed,
+        name=name,
+        deliveries=tuple(deliveries),
+        due=tuple(due),
+        latest=latest,
+        period_before=before.period if before else None,
+        files=tuple(facts.files[latest.delivery_id]) if latest else (),
+        checks=tuple(sorted(checks, key=lambda check: (_GRAVEST_FIRST.index(check.if_broken), -check.rows_broken))),
+        checks_before={check.rule: check for check in facts.checks[before.delivery_id]} if before else {},
+        charts=_charts(facts, due),
+        score=_score(checks, due) if latest else None,
+    )
+
+
+def _charts(facts: Facts, due: Sequence[DuePeriod]) -> tuple[Chart, ...]:
+    accepted: list[tuple[str, float | None]] = []
+    set_aside: list[tuple[str, float | None]] = []
+    for period in due:
+        files = facts.files[period.accepted.delivery_id] if period.accepted else []
+        landed = _total(files, lambda file: file.landed_rows)
+        accepted.append((period.period.label, rounded_total([file.accepted_rows or 0 for file in files]) if files else None))
+        set_aside.append((period.period.label, percent(_total(files, lambda file: file.set_aside_rows), landed)))
+    return chart("Rows accepted", accepted), chart("Rows set aside, per cent", set_aside, "%")
+
+
+def _score(checks: Sequence[Check], due: Sequence[DuePeriod]) -> float:
+    """The feed's quality score, worked out of rounded counts, so that it tells no more than they do."""
+    broken: dict[tuple[str, str], int] = defaultdict(int)
+    records: dict[tuple[str, str], int] = {}
+    for check in checks:
+        item = (check.table_name, wording.header(check))
+        count = rounded(check.rows_broken)
+        broken[item] += _COUNTED_WHERE_HIDDEN if count is None else count
+        records[item] = rounded(check.rows_checked) or 0
+    items = [item_score(rows, max(rows - broken[item], 0)) for item, rows in records.items() if rows]
+    return quality_score(items, [float(period.state == "accepted") for period in due])
+
+
+def _total(files: Sequence[File], number: Callable[[File], int | None]) -> int:
+    return sum(number(file) or 0 for file in files)

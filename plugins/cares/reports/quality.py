@@ -1,0 +1,130 @@
+"""The quality report of a build: one HTML page that needs nothing else and holds no value of the data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from cares import contracts, settings, simulated
+from cares.contracts import Contracts
+from cares.reports import charts, disclosure, facts, wording
+from cares.reports.facts import Delivery, Facts, File, People
+from cares.reports.pictures import FeedPicture, feed_pictures
+from cares.reports.safety import verdicts
+
+_ISSUES_ON_THE_FIRST_PAGES = 4
+_LONDON = ZoneInfo("Europe/London")
+
+
+@dataclass(frozen=True)
+class LedgerLine:
+    """The rows of one file, or of a whole delivery, as they may be read; None where that step was not reached."""
+
+    what: str
+    received: str | None
+    unreadable: str | None
+    landed: str | None
+    set_aside: str | None
+    erased: str | None
+    accepted: str | None
+
+
+def quality_report(build_id: int | None = None) -> Path:
+    """Write the quality report of a build, or of the latest one, and return its path.
+
+    Raises ReportError when there is no such build, WarehouseError when the warehouse does not answer.
+    """
+    found = facts.read(build_id)
+    page = _page(found, contracts.load())
+    path = settings.var_folder("reports") / f"quality_{found.build.build_id}.html"
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text(page, encoding="utf-8")
+    unfinished.replace(path)
+    return path
+
+
+def _page(found: Facts, promised: Contracts) -> str:
+    feeds = feed_pictures(found, promised)
+    environment = Environment(
+        loader=PackageLoader("cares.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"day": _day, "shown": disclosure.shown, "total": disclosure.shown_total}
+    return environment.get_template("quality.html").render(
+        build=found.build,
+        simulated=simulated.WORD if found.is_simulated else None,
+        verdicts=verdicts(found, feeds),
+        organisations=[
+            (organisation.file, [feed for feed in feeds if feed.feed.organisation == slug])
+            for slug, organisation in promised.organisations.items()
+        ],
+        feeds=feeds,
+        issues_shown=_ISSUES_ON_THE_FIRST_PAGES,
+        wording=wording,
+        chart_size=(charts.WIDTH, charts.HEIGHT),
+        people=found.people,
+        known_to=_known_to(found.people) if found.people else [],
+        organisation_names={slug: organisation.file.name for slug, organisation in promised.organisations.items()},
+        models=_models(found),
+        ledger=[
+            (slug, [(delivery, ledger_lines(delivery, found.files[delivery.delivery_id])) for delivery in deliveries])
+            for slug, deliveries in found.deliveries.items()
+        ],
+        outcomes=found.models,
+    )
+
+
+def ledger_lines(delivery: Delivery, files: Sequence[File]) -> list[LedgerLine]:
+    """The ledger of a delivery: a line for each file, and one for the whole where there are several."""
+    lines = [_ledger_line(file.table_name or file.file_name, [file], delivery.in_build) for file in files]
+    if len(files) > 1:
+        lines.append(_ledger_line("all files", files, delivery.in_build))
+    return lines
+
+
+def _ledger_line(what: str, files: Sequence[File], in_build: bool) -> LedgerLine:
+    accepted = [file.accepted_rows or 0 for file in files]
+    set_aside = [file.set_aside_rows or 0 for file in files]
+    erased = [file.erased_rows for file in files]
+    unreadable = [file.unreadable_rows or 0 for file in files]
+    if in_build and all(file.adds_up for file in files):
+        landed = disclosure.shown_total([*accepted, *set_aside, *erased])
+        received = disclosure.shown_total([*accepted, *set_aside, *erased, *unreadable])
+    else:
+        landed = disclosure.shown_total([file.landed_rows or 0 for file in files])
+        received = disclosure.shown_total([file.received_rows or 0 for file in files])
+    return LedgerLine(
+        what,
+        received if any(file.received_rows is not None for file in files) else None,
+        disclosure.shown_total(unreadable) if any(file.unreadable_rows is not None for file in files) else None,
+        landed if any(file.landed_rows is not None for file in files) else None,
+        disclosure.shown_total(set_aside) if in_build else None,
+        disclosure.shown_total(erased) if in_build else None,
+        disclosure.shown_total(accepted) if in_build else None,
+    )
+
+
+def _known_to(people: People) -> list[tuple[str, str]]:
+    return [
+        (f"{organisations} organisation{'s' if organisations > 1 else ''}", disclosure.shown(persons))
+        for organisations, persons in people.by_organisations.items()
+    ]
+
+
+def _models(found: Facts) -> list[tuple[str, Counter[str]]]:
+    """Layer and how many of its models and tests ended in which way, in the order in which the layers ran."""
+    return [
+        (layer, Counter(f"{outcome.kind.replace('_', ' ')}: {outcome.outcome}" for outcome in outcomes))
+        for layer, outcomes in groupby(found.models, key=lambda outcome: outcome.layer)
+    ]
+
+
+def _day(moment: date) -> str:
+    day = moment.astimezone(_LONDON).date() if isinstance(moment, datetime) else moment
+    return f"{day.day} {day:%B %Y}"

@@ -1,0 +1,148 @@
+"""Is it safe to use? The rules, written down: each gives an answer for some uses and says why.
+
+The answer for a use is the worst that any rule gives for it; with no rule against it, it is yes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from cares.reports.disclosure import percent
+from cares.reports.facts import Build, Facts, People
+from cares.reports.pictures import FeedPicture
+
+YES, WITH_CARE, NO = "yes", "with care", "no"
+DIRECT_CARE, PLANNING, MONEY = "direct care", "planning", "money"
+USES = (DIRECT_CARE, PLANNING, MONEY)
+
+PERSONS_WITHOUT_NHS_NUMBER_PERCENT = 5
+_NOT_PUBLISHED = {
+    "building": "This build has not finished.",
+    "tested": "This build has been tested and is not published.",
+    "failed": "This build failed and was not published.",
+    "dropped": "This build has been dropped.",
+}
+
+
+@dataclass(frozen=True)
+class Reason:
+    """What one rule says: the answer it allows at best, for these uses, and why."""
+
+    answer: str
+    why: str
+    uses: tuple[str, ...] = USES
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer for one use, and the reasons, the gravest first."""
+
+    use: str
+    answer: str
+    reasons: tuple[str, ...]
+
+
+def verdicts(facts: Facts, feeds: Sequence[FeedPicture]) -> list[Verdict]:
+    """The answer for each use."""
+    reasons = [
+        *_build_is_published(facts.build),
+        *_ledger_adds_up(facts, feeds),
+        *_every_feed_has_arrived(feeds),
+        *_nothing_is_overdue(feeds),
+        *_last_delivery_was_taken(feeds),
+        *_little_was_set_aside(feeds),
+        *_people_can_be_joined(facts.people),
+        *_not_there_yet(),
+    ]
+    result = []
+    for use in USES:
+        against = sorted((reason for reason in reasons if use in reason.uses), key=lambda reason: reason.answer != NO)
+        answer = against[0].answer if against else YES
+        whys = tuple(reason.why for reason in against) or ("No rule speaks against it.",)
+        result.append(Verdict(use, answer, whys))
+    return result
+
+
+def _build_is_published(build: Build) -> Iterator[Reason]:
+    if build.state in _NOT_PUBLISHED:
+        seen = f" Readers see build {build.published_build_id}." if build.published_build_id else ""
+        yield Reason(NO, _NOT_PUBLISHED[build.state] + seen)
+    elif build.state == "superseded":
+        yield Reason(WITH_CARE, f"A later build has taken its place: readers see build {build.published_build_id}.")
+
+
+def _ledger_adds_up(facts: Facts, feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
+    for feed in feeds:
+        for delivery in feed.deliveries:
+            if delivery.in_build and not all(file.adds_up for file in facts.files[delivery.delivery_id]):
+                yield Reason(NO, f"{feed.name}: the rows of {delivery.period} do not add up in the ledger.")
+
+
+def _every_feed_has_arrived(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
+    for feed in feeds:
+        if feed.latest is None:
+            yield Reason(NO, f"{feed.name}: no delivery has been accepted.")
+
+
+def _nothing_is_overdue(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
+    for feed in feeds:
+        for state, says in (
+            ("missing", "nothing has arrived"),
+            ("rejected", "what arrived was rejected and has not come again"),
+            ("held", "what arrived is held and waits for a decision"),
+            ("withdrawn", "what arrived was withdrawn"),
+            ("received", "what arrived is not decided yet"),
+        ):
+            periods = [due.period.label for due in feed.due if due.was_due and due.state == state]
+            if periods and feed.latest is not None:
+                yield Reason(WITH_CARE, f"{feed.name}: {says} for {_listed(periods)}.")
+
+
+def _last_delivery_was_taken(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
+    for feed in feeds:
+        last = max(feed.deliveries, key=lambda delivery: (delivery.received_at, delivery.delivery_id), default=None)
+        if last and feed.latest and last.state in ("rejected", "held") and any(
+            due.state == "accepted" and last in due.deliveries for due in feed.due
+        ):
+            yield Reason(
+                WITH_CARE, f"{feed.name}: the last delivery, for {last.period}, was {last.state}; an earlier one is used."
+            )
+
+
+def _little_was_set_aside(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
+    for feed in feeds:
+        share = percent(feed.set_aside_rows, feed.landed_rows)
+        if feed.latest and share is not None and share > feed.set_aside_limit_percent:
+            yield Reason(
+                WITH_CARE,
+                f"{feed.name}: {share:.0f}% of the rows of {feed.latest.period} were set aside, "
+                f"more than the {feed.set_aside_limit_percent:g}% agreed.",
+            )
+
+
+def _people_can_be_joined(people: People | None) -> Iterator[Reason]:
+    if people is None:
+        yield Reason(NO, "The person index is empty: no record of one organisation is joined to another's.")
+        return
+    share = percent(people.without_nhs_number, people.with_nhs_number + people.without_nhs_number)
+    if share is not None and share > PERSONS_WITHOUT_NHS_NUMBER_PERCENT:
+        yield Reason(
+            WITH_CARE,
+            f"{share:.0f}% of people have no valid NHS number in any record, more than "
+            f"{PERSONS_WITHOUT_NHS_NUMBER_PERCENT}%: some of them are joined by name, birth date and postcode or not at all.",
+        )
+
+
+def _not_there_yet() -> Iterator[Reason]:
+    yield Reason(NO, "Nobody's permission to show their record is recorded here, so no professional may see it.", (DIRECT_CARE,))
+    yield Reason(
+        WITH_CARE, "How often two people are joined by mistake has not been measured by a clerical sample.", (DIRECT_CARE,)
+    )
+    yield Reason(NO, "No organisation sends costs yet.", (MONEY,))
+
+
+def _listed(periods: Sequence[str]) -> str:
+    if len(periods) > 4:
+        return f"{', '.join(periods[:3])} and {len(periods) - 3} more periods"
+    return periods[0] if len(periods) == 1 else f"{', '.join(periods[:-1])} and {periods[-1]}"

@@ -1,0 +1,86 @@
+"""Findings in plain English: what is wrong with how many rows, what follows from it, and what to do."""
+
+from __future__ import annotations
+
+from cares.contracts import Feed
+from cares.reports.disclosure import shown
+from cares.reports.facts import Check
+
+SET_ASIDE, VALUE_ASIDE, WARN, REJECT = "set the row aside", "set the value aside", "warn", "reject the delivery"
+
+# How a rule's sentence goes on after the header, and how the same reads where the rule is broken.
+_OPPOSITES = (
+    (" is always filled", " is empty"),
+    (" is filled when ", " is empty although "),
+    (" is never the same in two rows of a file", " is the same as in another row"),
+    (" together name one row, once in a file", " are together the same as in another row"),
+    (" has at most ", " has more than "),
+    (" is also found in ", " is not found in "),
+    (" is not ", " is "),
+    (" is ", " is not "),
+)
+
+_WHAT_FOLLOWS = {
+    SET_ASIDE: "these rows are kept out of the linked dataset",
+    VALUE_ASIDE: "the value is left out and the rest of the row is used",
+    WARN: "the rows are used as they are",
+    REJECT: "the delivery was rejected for it",
+}
+
+_WHAT_TO_DO = {
+    SET_ASIDE: "Ask the sender to correct the rows and send the period again, or release them with a reason.",
+    VALUE_ASIDE: "Ask the sender to correct the value at its source; the next delivery brings it.",
+    WARN: "Tell the sender; judge whether a figure that rests on it can be used.",
+    REJECT: "Ask the sender to correct the file and send it again.",
+}
+
+
+def header(check: Check) -> str:
+    """The header that a check looks at, as the contract writes it; `key` for the key of the table."""
+    return check.rule.removeprefix(f"{check.table_name}.").rpartition(".")[0]
+
+
+def what_is_wrong(check: Check) -> str:
+    """The opposite of a rule's sentence: `NHS Number is always filled` becomes `NHS Number is empty`."""
+    name = header(check)
+    if check.sentence.startswith(f"{name} "):
+        subject, says = name, check.sentence[len(name) :]
+    else:
+        subject, says = "", check.sentence
+    for kept, broken in _OPPOSITES:
+        if kept in says and (not subject or says.startswith(kept)):
+            return subject + says.replace(kept, broken, 1)
+    return f"this rule is broken: {check.sentence}"
+
+
+def trend(check: Check, before: Check | None, period_before: str | None) -> str:
+    """How a count compares with the period before, in words that start with a comma; empty where there is none."""
+    if before is None:
+        return ""
+    now, then = shown(check.rows_broken), shown(before.rows_broken)
+    if now == then:
+        return f", as in {period_before}"
+    direction = "up" if check.rows_broken > before.rows_broken else "down"
+    return f", {direction} from {then} in {period_before}"
+
+
+def what_follows(check: Check, feed: Feed) -> str:
+    """What a broken rule means for those who use the data."""
+    follows = _WHAT_FOLLOWS[check.if_broken]
+    if check.if_broken in (SET_ASIDE, VALUE_ASIDE, WARN) and is_about_nhs_number(check, feed):
+        return f"{follows}, and these people cannot be joined to other records by NHS number"
+    return follows
+
+
+def what_to_do(check: Check) -> str:
+    """Who should do what about a broken rule."""
+    return _WHAT_TO_DO[check.if_broken] if check.rows_broken else "Nothing."
+
+
+def is_about_nhs_number(check: Check, feed: Feed) -> bool:
+    """Whether the rule looks at a column that should hold a person's NHS number."""
+    table = feed.format.tables.get(check.table_name)
+    column = table.file.columns.get(header(check)) if table else None
+    if table is None or column is None:
+        return False
+    return any(rule.expect in table.patterns and table.patterns[rule.expect].check == "nhs_number" for rule in column.we_expect)

@@ -1,0 +1,96 @@
+"""Days as whole numbers, and facts that hold from one day to another.
+
+A day is the number of days since 1 January 1970; `NEVER` lies after every day.
+"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+
+_EPOCH = date(1970, 1, 1)
+_FIRST, _LAST = date(1880, 1, 1), date(2060, 1, 1)
+NEVER = 10**6
+ALWAYS = (_FIRST - _EPOCH).days
+_SPAN = 2 * 10**6
+
+
+def day(of: date) -> int:
+    """The number of a date."""
+    return (of - _EPOCH).days
+
+
+def date_of(number: int) -> date:
+    """The date of a number."""
+    return _EPOCH + timedelta(days=int(number))
+
+
+def _table(style: str) -> np.ndarray:
+    written = [date_of(number).strftime(style) for number in range(day(_FIRST), day(_LAST))]
+    return np.array([*written, ""], dtype=object)
+
+
+_WRITTEN = {style: _table(style) for style in ("%d/%m/%Y", "%Y-%m-%d")}
+
+
+def uk(days: np.ndarray) -> np.ndarray:
+    """Days written dd/mm/yyyy; NEVER is blank."""
+    return _written(days, "%d/%m/%Y")
+
+
+def iso(days: np.ndarray) -> np.ndarray:
+    """Days written yyyy-mm-dd; NEVER is blank."""
+    return _written(days, "%Y-%m-%d")
+
+
+def _written(days: np.ndarray, style: str) -> np.ndarray:
+    table = _WRITTEN[style]
+    days = np.asarray(days)
+    return table[np.where(days < day(_LAST), days - ALWAYS, len(table) - 1)]
+
+
+def age(born: np.ndarray, on: np.ndarray | int) -> np.ndarray:
+    """Completed years, by the average length of a year; below 0 before birth."""
+    return np.floor((on - born) / 365.2425).astype(int)
+
+
+class Timeline:
+    """A fact about each of many subjects that changes on certain days.
+
+    Takes subject numbers, the day from which each value holds, and the values; every subject has a value
+    from `ALWAYS` on.
+    """
+
+    def __init__(self, subjects: np.ndarray, from_days: np.ndarray, values: np.ndarray) -> None:
+        order = np.lexsort((from_days, subjects))
+        self.subjects, self.from_days, self.values = subjects[order], from_days[order], values[order]
+        self._keys = self._key(self.subjects, self.from_days)
+
+    @staticmethod
+    def _key(subjects: np.ndarray, days: np.ndarray | int) -> np.ndarray:
+        return subjects.astype(np.int64) * _SPAN + (days - ALWAYS)
+
+    def on(self, subjects: np.ndarray, days: np.ndarray | int) -> np.ndarray:
+        """The value of each subject on a day, or on a day of its own."""
+        return self.values[np.searchsorted(self._keys, self._key(subjects, days), "right") - 1]
+
+    def since(self, subjects: np.ndarray, days: np.ndarray | int) -> np.ndarray:
+        """The day from which the value in force on a day has held."""
+        return self.from_days[np.searchsorted(self._keys, self._key(subjects, days), "right") - 1]
+
+    def changed(self, subjects: np.ndarray, from_days: np.ndarray, values: np.ndarray) -> Timeline:
+        """The same facts with more changes."""
+        return Timeline(
+            np.concatenate([self.subjects, subjects]),
+            np.concatenate([self.from_days, from_days]),
+            np.concatenate([self.values, values]),
+        )
+
+    def as_heard(self, rng: np.random.Generator, lag_days: float, never: float) -> Timeline:
+        """The same facts as somebody hears of them: late by `lag_days` on average, or, for the share `never`, not at all."""
+        change = self.from_days > ALWAYS
+        lag = rng.exponential(lag_days, len(change)).astype(int)
+        unheard = rng.random(len(change)) < never
+        heard = np.where(change, np.where(unheard, NEVER, self.from_days + lag), self.from_days)
+        return Timeline(self.subjects, heard, self.values)

@@ -1,0 +1,293 @@
+"""The residents: people in households, with families, names, homes, frailty and death.
+
+Shares and rates here are assumed, after the look of a northern English borough; none is a published figure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from cares.simulator import homes as map_of_homes
+from cares.simulator import identifiers, names
+from cares.simulator.chance import pick, stream
+from cares.simulator.days import ALWAYS, NEVER, Timeline, age
+
+YEAR = 365.2425
+
+HOUSEHOLDS = {
+    "older person alone": 0.135,
+    "person alone": 0.17,
+    "older couple": 0.09,
+    "couple": 0.17,
+    "couple with children": 0.205,
+    "parent with children": 0.105,
+    "couple with grown-up children": 0.075,
+    "sharers": 0.03,
+    "older person with a grown-up child": 0.02,
+}
+CHILDREN_IN_A_FAMILY = {1: 0.42, 2: 0.40, 3: 0.13, 4: 0.05}
+TWINS_SHARE = 0.03
+SAME_NAME_AS_PARENT_SHARE = 0.03
+KEEPS_HER_NAME_SHARE = 0.2
+MARRIES_IN_A_YEAR = 0.04  # of the couples who are not married
+MOVES_IN_A_YEAR = {"owned": 0.04, "private": 0.15, "torus": 0.07}
+SHELTERED_SHARE = 0.11  # of older people living alone
+IN_A_CARE_HOME_SHARE = {75: 0.03, 85: 0.09}
+WINTER_DEATHS = 0.25  # how much more deaths there are in mid-winter than on average
+
+LONG_TERM_CONDITIONS = {  # ICD-10 code: share at 40, at 65 and at 80
+    "I10X": (0.12, 0.42, 0.55),
+    "E119": (0.04, 0.14, 0.18),
+    "J449": (0.02, 0.11, 0.14),
+    "I259": (0.01, 0.10, 0.18),
+    "I489": (0.00, 0.06, 0.17),
+    "N183": (0.00, 0.05, 0.16),
+    "I500": (0.00, 0.03, 0.10),
+    "F03X": (0.00, 0.02, 0.14),
+    "G309": (0.00, 0.01, 0.05),
+    "M179": (0.02, 0.10, 0.16),
+    "F329": (0.10, 0.08, 0.07),
+    "J459": (0.09, 0.07, 0.06),
+    "F171": (0.18, 0.10, 0.04),
+    "E669": (0.09, 0.09, 0.04),
+    "F819": (0.006, 0.003, 0.001),
+}
+
+
+@dataclass
+class Borough:
+    """Everybody and every home.
+
+    people: one row a person, its number is its place; columns household, role, sex, born, died, origin,
+    ethnicity, forename, middle_name, birth_surname, nhs_number, phone, practice, frailty, mother, partner,
+    is_reference, can_have_telephone. homes: see `homes.build`. residences: person to home.
+    surnames: person to surname. conditions: one boolean column a long-term condition. begins and ends
+    bound the days for which lives are told.
+    """
+
+    people: pd.DataFrame
+    homes: pd.DataFrame
+    residences: Timeline
+    surnames: Timeline
+    conditions: pd.DataFrame
+    begins: int
+    ends: int
+
+    @property
+    def everybody(self) -> np.ndarray:
+        """The numbers of all people."""
+        return np.arange(len(self.people))
+
+    @property
+    def first_care_home(self) -> int:
+        """The number of the first care home; all homes from it on are care homes."""
+        return int((self.homes["tenure"] == "care home").to_numpy().argmax())
+
+    def move(self, people: np.ndarray, on: np.ndarray, homes: np.ndarray) -> None:
+        """People go to live elsewhere from a day."""
+        self.residences = self.residences.changed(people, on, homes)
+
+
+def build(seed: int, count: int, begins: int, ends: int) -> Borough:
+    """A borough of `count` people whose lives are told from day `begins` to day `ends`."""
+    rng = stream(seed, "households")
+    people = _families(rng, count, begins, ends)
+    people["died"] = _deaths(stream(seed, "deaths"), people, begins, ends)
+    surnames = _name(stream(seed, "names"), people, begins, ends)
+    people["nhs_number"] = identifiers.nhs_numbers(stream(seed, "nhs numbers"), count)
+    people["phone"] = _phones(stream(seed, "phones"), people)
+    homes, residences = _house(stream(seed, "homes"), people, begins, ends)
+    people["practice"] = _practices(stream(seed, "practices"), people)
+    rng = stream(seed, "health")
+    people["frailty"] = rng.gamma(1.2, 1 / 1.2, count)
+    return Borough(people, homes, residences, surnames, _conditions(rng, people, begins), begins, ends)
+
+
+def _families(rng: np.random.Generator, count: int, begins: int, ends: int) -> pd.DataFrame:
+    kinds = pick(rng, list(HOUSEHOLDS), list(HOUSEHOLDS.values()), count)  # enough: nobody shares with less than nobody
+    parts: list[pd.DataFrame] = []
+
+    def add(household: np.ndarray, role: str, years: np.ndarray, sex: np.ndarray) -> None:
+        born = (begins - years * YEAR).astype(int)
+        parts.append(pd.DataFrame({"household": household, "role": role, "born": born, "sex": sex}))
+
+    def of(kind: str) -> tuple[np.ndarray, int]:
+        chosen = np.flatnonzero(kinds == kind)
+        return chosen, len(chosen)
+
+    def sexes(size: int, female: float = 0.5) -> np.ndarray:
+        return np.where(rng.random(size) < female, "F", "M").astype(object)
+
+    def others(sex: np.ndarray) -> np.ndarray:
+        return np.where(rng.random(len(sex)) < 0.97, np.where(sex == "F", "M", "F"), sex).astype(object)
+
+    def old(size: int) -> np.ndarray:
+        return np.minimum(65 + rng.gamma(1.6, 6.5, size), 103)
+
+    def children(household: np.ndarray, mother: np.ndarray) -> None:
+        number = pick(rng, list(CHILDREN_IN_A_FAMILY), list(CHILDREN_IN_A_FAMILY.values()), len(household)).astype(int)
+        household, mother = household.repeat(number), mother.repeat(number)
+        youngest = np.maximum(-(ends - begins) / YEAR, mother - 43)
+        years = youngest + rng.random(len(household)) * (np.maximum(np.minimum(18, mother - 17), youngest + 0.5) - youngest)
+        twin = (rng.random(len(household)) < TWINS_SHARE) & (np.concatenate([[-1], household[:-1]]) == household)
+        years = np.where(twin, np.concatenate([[0.0], years[:-1]]), years)
+        add(household, "child", years, sexes(len(household), 0.487))
+
+    household, size = of("older person alone")
+    add(household, "adult", old(size), sexes(size, 0.63))
+    household, size = of("person alone")
+    add(household, "adult", rng.triangular(19, 52, 65, size), sexes(size, 0.42))
+    household, size = of("older couple")
+    years, sex = old(size), sexes(size)
+    add(household, "adult", years, sex)
+    add(household, "partner", np.maximum(years + rng.normal(-1, 3, size), 55), others(sex))
+    household, size = of("couple")
+    years, sex = rng.triangular(21, 55, 65, size), sexes(size)
+    add(household, "adult", years, sex)
+    add(household, "partner", np.maximum(years + rng.normal(0, 3, size), 19), others(sex))
+    household, size = of("couple with children")
+    years = np.clip(rng.normal(37, 7.5, size), 19, 54)
+    add(household, "adult", years, sexes(size, 1.0))
+    add(household, "partner", np.maximum(years + rng.normal(2, 4, size), 19), sexes(size, 0.01))
+    children(household, years)
+    household, size = of("parent with children")
+    years = np.clip(rng.normal(35, 8, size), 18, 54)
+    add(household, "adult", years, sexes(size, 0.88))
+    children(household, years)
+    household, size = of("couple with grown-up children")
+    years = np.clip(rng.normal(54, 5, size), 45, 66)
+    add(household, "adult", years, sexes(size, 1.0))
+    add(household, "partner", years + rng.normal(2, 3, size), sexes(size, 0.01))
+    grown = rng.integers(1, 3, size)
+    add(household.repeat(grown), "child", np.clip((years - 28).repeat(grown) + rng.normal(0, 3, grown.sum()), 18, 36), sexes(grown.sum(), 0.45))
+    household, size = of("sharers")
+    for _ in range(3):
+        add(household, "sharer", rng.triangular(19, 25, 45, size), sexes(size))
+    household, size = of("older person with a grown-up child")
+    years = np.clip(rng.normal(79, 7, size), 65, 100)
+    add(household, "adult", years, sexes(size, 0.7))
+    add(household, "child", np.clip(years - 28, 38, 70), sexes(size, 0.5))
+
+    people = pd.concat(parts, ignore_index=True)
+    order = {"adult": 0, "partner": 1, "sharer": 2, "child": 3}
+    people = people.assign(place=people["role"].map(order)).sort_values(["household", "place", "born"], kind="stable").head(count)
+    people["household"] = pd.factorize(people["household"])[0]
+    people = people.drop(columns="place").reset_index(drop=True)
+    reference = ~people["household"].duplicated().to_numpy()
+    people["is_reference"] = reference
+    head = np.flatnonzero(reference)[people["household"]]
+    partner = people["role"].to_numpy() == "partner"
+    people["partner"] = -1
+    people.loc[partner, "partner"] = head[partner]
+    people.loc[head[partner], "partner"] = np.flatnonzero(partner)
+    child = people["role"].to_numpy() == "child"
+    people["parent"] = np.where(child, head, -1)
+    people["mother"] = np.where(child & (people["sex"].to_numpy()[head] == "F"), head, -1)
+    return people.astype({"role": object, "sex": object})
+
+
+def _deaths(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: int) -> np.ndarray:
+    years = np.maximum(age(people["born"].to_numpy(), begins), 0)
+    rate = 0.00003 * np.exp(0.096 * years)
+    waits = rng.exponential(1 / rate) * YEAR
+    died = np.where(waits < ends - begins, begins + waits, NEVER).astype(int)
+    in_summer = np.cos(2 * np.pi * (died - 15) / YEAR) < -0.3
+    # Some of the deaths of summer are put off by half a year, which makes winter the time of more deaths.
+    late = in_summer & (died < NEVER) & (rng.random(len(people)) < WINTER_DEATHS * 2)
+    died = np.where(late, died + 182, died)
+    return np.where((died <= ends) & (died > people["born"].to_numpy()), died, NEVER)
+
+
+def _name(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: int) -> Timeline:
+    household = people["household"].to_numpy()
+    reference = np.flatnonzero(people["is_reference"].to_numpy())
+    origin = names.origins(rng, len(reference))[household]
+    related = np.isin(people["role"].to_numpy(), ["adult", "child"])
+    origin = np.where(~related & (rng.random(len(people)) < 0.12), names.origins(rng, len(people)), origin)
+    people["origin"] = origin
+    people["ethnicity"] = names.ethnicities(rng, origin)
+    sex, born = people["sex"].to_numpy(), people["born"].to_numpy()
+    people["forename"] = names.forenames(rng, origin, sex, born)
+    people["middle_name"] = np.where(rng.random(len(people)) < 0.7, names.forenames(rng, origin, sex, born), "")
+
+    birth = names.surnames(rng, origin)
+    partner, parent = people["partner"].to_numpy(), people["parent"].to_numpy()
+    head = reference[household]
+    father = np.where((partner[head] >= 0) & (sex[head] == "F"), partner[head], head)
+    birth = np.where(parent >= 0, birth[father], birth)
+    people["birth_surname"] = birth
+
+    namesake = (parent >= 0) & (sex == sex[father]) & (rng.random(len(people)) < SAME_NAME_AS_PARENT_SHARE)
+    people.loc[namesake, "forename"] = people["forename"].to_numpy()[father[namesake]]
+    sibling = np.concatenate([[False], (household[1:] == household[:-1]) & (born[1:] == born[:-1])])
+    same = sibling & (people["forename"].to_numpy() == np.concatenate([[""], people["forename"].to_numpy()[:-1]]))
+    people.loc[same, "forename"] = people["middle_name"].to_numpy()[same]
+    people.loc[people["forename"] == "", "forename"] = "Alex"
+
+    wife = (partner >= 0) & (sex == "F") & (sex[partner] == "M") & (rng.random(len(people)) > KEEPS_HER_NAME_SHARE)
+    unmarried = rng.random(len(people)) < np.where(age(born, begins) < 35, 0.5, 0.1)
+    wedding = begins + (rng.random(len(people)) / MARRIES_IN_A_YEAR * YEAR).astype(int)
+    wedding = np.where(unmarried, np.where(wedding < ends, wedding, NEVER), ALWAYS)
+    everybody = np.arange(len(people))
+    timeline = Timeline(everybody, np.full(len(people), ALWAYS), np.where(wife & (wedding == ALWAYS), birth[partner], birth))
+    weds = wife & (wedding > ALWAYS) & (wedding < NEVER)
+    return timeline.changed(everybody[weds], wedding[weds], birth[partner[weds]])
+
+
+def _phones(rng: np.random.Generator, people: pd.DataFrame) -> np.ndarray:
+    """Mobile numbers of the range kept for drama; a household's children and some partners share one."""
+    own = np.array([f"07700 900{number:03d}" for number in range(1000)], dtype=object)[rng.integers(0, 1000, len(people))]
+    head = np.flatnonzero(people["is_reference"].to_numpy())[people["household"].to_numpy()]
+    shares = (people["parent"].to_numpy() >= 0) | ((people["partner"].to_numpy() >= 0) & (rng.random(len(people)) < 0.3))
+    phone = np.where(shares, own[head], own)
+    return np.where(rng.random(len(people)) < 0.12, "", phone)
+
+
+def _practices(rng: np.random.Generator, people: pd.DataFrame) -> np.ndarray:
+    count = len(map_of_homes.places()["gp_practices"].split())
+    return rng.integers(0, count, people["household"].max() + 1)[people["household"].to_numpy()]
+
+
+def _house(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: int) -> tuple[pd.DataFrame, Timeline]:
+    household = people["household"].to_numpy()
+    count = int(household[-1]) + 1
+    alone = np.bincount(household, minlength=count) == 1
+    reference = np.flatnonzero(people["is_reference"].to_numpy())
+    older = age(people["born"].to_numpy()[reference], begins) >= 65
+    sheltered = alone & older & (rng.random(count) < SHELTERED_SHARE)
+    mover_draw, moves_on = rng.random(count), begins + (rng.random(count) * (ends - begins)).astype(int)
+    homes = map_of_homes.build(rng, count * 2, np.concatenate([sheltered, np.zeros(count, dtype=bool)]))
+    years = (ends - begins) / YEAR
+    chance = np.array([MOVES_IN_A_YEAR[tenure] for tenure in homes["tenure"][:count]]) * years
+    # Home n is where household n lives first, home count + n where it goes; homes that nobody ever goes to are dropped.
+    movers = np.flatnonzero(mover_draw < chance)
+    homes = pd.concat([homes[:count], homes[count : 2 * count].iloc[movers], homes[2 * count :]], ignore_index=True)
+    goes_to = np.full(count, -1)
+    goes_to[movers] = count + np.arange(len(movers))
+
+    everybody = np.arange(len(people))
+    residences = Timeline(everybody, np.full(len(people), ALWAYS), household.copy())
+    moving = goes_to[household] >= 0
+    residences = residences.changed(everybody[moving], moves_on[household[moving]], goes_to[household[moving]])
+
+    years_old = age(people["born"].to_numpy(), begins)
+    share = np.select([years_old >= 85, years_old >= 75], [IN_A_CARE_HOME_SHARE[85], IN_A_CARE_HOME_SHARE[75]], 0.0)
+    resident = everybody[(rng.random(len(people)) < share) & alone[household] & ~sheltered[household]]
+    care_homes = np.flatnonzero(homes["tenure"] == "care home")
+    since = begins - rng.integers(30, 1500, len(resident))
+    keep = ~np.isin(residences.subjects, resident) | (residences.from_days == ALWAYS)
+    residences = Timeline(residences.subjects[keep], residences.from_days[keep], residences.values[keep])
+    return homes, residences.changed(resident, since, rng.choice(care_homes, len(resident)))
+
+
+def _conditions(rng: np.random.Generator, people: pd.DataFrame, begins: int) -> pd.DataFrame:
+    years = age(people["born"].to_numpy(), begins)
+    frailty = people["frailty"].to_numpy()
+    columns = {}
+    for code, (at_40, at_65, at_80) in LONG_TERM_CONDITIONS.items():
+        share = np.select([years >= 80, years >= 65, years >= 40, years >= 18], [at_80, at_65, at_40, at_40 / 2], 0.0)
+        columns[code] = rng.random(len(people)) < share * np.clip(0.5 + frailty / 2, 0.5, 2)
+    return pd.DataFrame(columns)

@@ -1,0 +1,57 @@
+"""One PostgreSQL server for the whole test session, and a fresh migrated database for each test that asks.
+
+All run-time state of a test session lies in a temporary folder, which is set before `cares.settings`
+is imported; nothing of the clone's own `var/` is read or written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SESSION_VAR = Path(tempfile.mkdtemp(prefix="cares-tests-"))
+for inherited in ("CARES_WAREHOUSE_URL", "CARES_WAREHOUSE_DATABASE", "CARES_EXPECTATIONS"):
+    os.environ.pop(inherited, None)
+os.environ["CARES_VAR"] = str(SESSION_VAR)
+
+from fresh_warehouse import TEMPLATE, FreshWarehouse, fresh_warehouse  # noqa: E402
+
+from cares import warehouse as cares_warehouse  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def warehouse_server() -> Iterator[None]:
+    """The session's server, with a migrated database to copy from."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CARES_WAREHOUSE_DATABASE", TEMPLATE)
+        cares_warehouse.ensure_ready()
+    with cares_warehouse.connect_as_administrator() as administrator:
+        # Nothing of a test outlives it, so that waiting for the disk proves nothing.
+        administrator.execute("alter system set fsync = off")
+        administrator.execute("alter system set synchronous_commit = off")
+        administrator.execute("select pg_reload_conf()")
+    yield
+    cares_warehouse.stop()
+
+
+@pytest.fixture
+def warehouse(warehouse_server: None) -> Iterator[FreshWarehouse]:
+    """A fresh database for this test."""
+    with fresh_warehouse() as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="module")
+def warehouse_of_module(warehouse_server: None) -> Iterator[FreshWarehouse]:
+    """A fresh database for all tests of a module; a test uses this one or `warehouse`, not both."""
+    with fresh_warehouse() as fresh:
+        yield fresh
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(SESSION_VAR, ignore_errors=True)
