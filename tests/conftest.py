@@ -18,9 +18,12 @@ SESSION_VAR = Path(tempfile.mkdtemp(prefix="cares-tests-"))
 for inherited in ("CARES_WAREHOUSE_URL", "CARES_WAREHOUSE_DATABASE", "CARES_EXPECTATIONS"):
     os.environ.pop(inherited, None)
 os.environ["CARES_VAR"] = str(SESSION_VAR)
+# Airflow makes its home folder as soon as it is imported.
+os.environ["AIRFLOW_HOME"] = str(SESSION_VAR / "airflow")
 
 from fresh_warehouse import TEMPLATE, FreshWarehouse, fresh_warehouse  # noqa: E402
 
+from cares import landing  # noqa: E402
 from cares import warehouse as cares_warehouse  # noqa: E402
 
 
@@ -30,6 +33,7 @@ def warehouse_server() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CARES_WAREHOUSE_DATABASE", TEMPLATE)
         cares_warehouse.ensure_ready()
+        landing.prepare()
     with cares_warehouse.connect_as_administrator() as administrator:
         # Nothing of a test outlives it, so that waiting for the disk proves nothing.
         administrator.execute("alter system set fsync = off")

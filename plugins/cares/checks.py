@@ -100,7 +100,7 @@ def check(delivery_ids: Iterable[int], progress: Callable[[int], None] | None = 
     """
     checker = None
     for delivery_id in delivery_ids:
-        files = _files_to_check(delivery_id)
+        files = files_to_check(delivery_id)
         if not files:
             continue
         checker = checker or Checker()
@@ -113,7 +113,8 @@ def check(delivery_ids: Iterable[int], progress: Callable[[int], None] | None = 
         findings.write(delivery_id, outcomes)
 
 
-def _files_to_check(delivery_id: int) -> list[tuple[int, Surroundings, int]]:
+def files_to_check(delivery_id: int) -> list[tuple[int, Surroundings, int]]:
+    """The landed files of a delivery that waits for its decision: (file id, surroundings, rows); none if it does not."""
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         rows = connection.execute(
             """select file.file_id, file.table_name, file.landed_rows, delivery.feed, delivery.format_version,

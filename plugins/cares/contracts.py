@@ -154,6 +154,12 @@ class Expectation(_Part):
             raise ValueError(f"needs exactly one of: {', '.join(sorted(_RULE_KEYS))}")
         return self
 
+    @property
+    def rule(self) -> tuple[str, Any]:
+        """The kind of rule, and its argument."""
+        key, argument = next((key, value) for key in _RULE_KEYS if (value := getattr(self, key)) is not None)
+        return (argument, argument) if key == "expect" else (key, argument)
+
 
 def _expectation(value: Any) -> Any:
     return {"expect": value} if isinstance(value, str) else value
@@ -247,7 +253,7 @@ class OrganisationFile(_Part):
     """`<organisation>/organisation.yml`: who they are."""
 
     name: str
-    ods_code: str
+    ods_code: str | None = Field(None, description="left out where the organisation has none")
     kind: str
     data_owner: str
     note: str | None = None
@@ -380,12 +386,18 @@ class Table:
         sentence = f"{self.name} is part of the format only {' and '.join(bounds)}"
         return Rule(self.name, None, "in_version", None, "warn", None, sentence)
 
+    @cached_property
+    def rule_ids(self) -> set[str]:
+        """The ids of its rules in all versions, by which a feed names its exceptions."""
+        ids = {
+            f"{self.name}.{header}.{expectation.rule[0]}"
+            for header, column in self.file.columns.items()
+            for expectation in column.we_expect
+        }
+        return ids | ({f"{self.name}.key.unique"} if self.file.key else set())
+
     def _rule(self, header: str, column: Column, expectation: Expectation) -> Rule:
-        kind, argument = next(
-            (key, getattr(expectation, key)) for key in _RULE_KEYS if getattr(expectation, key) is not None
-        )
-        if kind == "expect":
-            kind = argument
+        kind, argument = expectation.rule
         return Rule(
             self.name,
             header,
@@ -616,6 +628,9 @@ def _format(root: Path, folder: Path, patterns: dict[str, Pattern], problems: li
             tables[path.stem] = Table(folder.name, path.stem, table_file, patterns, code_lists, order)
     for name, table in tables.items():
         _check_table(documents[name], table, tables, order)
+    if not problems:
+        for name, table in tables.items():
+            _check_code_lists(documents[name], table)
     return Format(folder.name, file, code_lists, tables)
 
 
@@ -636,10 +651,6 @@ def _check_table(document: _Document, table: Table, tables: dict[str, Table], or
             if rule.one_of and rule.one_of not in table.code_lists:
                 known = ", ".join(sorted(table.code_lists))
                 document.problem(at, f"{rule.one_of!r} is not a code list of {table.format}; known: {known}")
-            if rule.one_of in table.code_lists:
-                for version in order:
-                    if table.in_version(table.file, version) and not table.codes(rule.one_of, version):
-                        document.problem(at, f"{rule.one_of!r} accepts no code in version {version}; add one or bound the list")
             for compared in (header, rule.not_before) if rule.not_before else (header,) if rule.expect == "not_in_future" else ():
                 if not table.is_date(compared):
                     document.problem(at, f"compares {compared!r} as a date; give that column a date pattern first")
@@ -647,6 +658,16 @@ def _check_table(document: _Document, table: Table, tables: dict[str, Table], or
                 other, _, other_header = rule.refers_to.partition(".")
                 if other not in tables or other_header not in tables[other].file.columns:
                     document.problem(at, f"{rule.refers_to!r} is not a table.header of {table.format}")
+
+
+def _check_code_lists(document: _Document, table: Table) -> None:
+    """Every rule accepts something in every version; asked only of tables whose versions and lists are known."""
+    for version in table.version_order:
+        for header, column in table.columns(version).items() if table.in_version(table.file, version) else ():
+            for number, rule in enumerate(column.we_expect):
+                if rule.one_of and not table.codes(rule.one_of, version):
+                    at = ("columns", header, "we_expect", number)
+                    document.problem(at, f"{rule.one_of!r} accepts no code in version {version}; add one to codes.yml")
 
 
 def _organisation(root: Path, path: Path, formats: dict[str, Format], problems: list[str]) -> Organisation | None:
@@ -672,7 +693,7 @@ def _organisation(root: Path, path: Path, formats: dict[str, Format], problems: 
                 feed_document.problem(
                     ("versions", number), f"{format.name} has no version {entry.version!r}; known: {', '.join(format.file.versions)}"
                 )
-        rules = {rule.id for table in format.tables.values() for version in format.file.versions for rule in table.rules(version)}
+        rules = {rule_id for table in format.tables.values() for rule_id in table.rule_ids}
         for rule_id in feed_file.exceptions:
             if rule_id not in rules:
                 feed_document.problem(("exceptions", rule_id), "is not a rule of this format; see 'cares contract show'")

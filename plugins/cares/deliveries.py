@@ -39,6 +39,11 @@ class Arrival:
     signature: str
     files: tuple[Any, ...]
 
+    @property
+    def key(self) -> str:
+        """Names this arrival for another task, and says nothing about it."""
+        return hashlib.sha256(f"{self.source}/{self.signature}".encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Registration:
@@ -107,6 +112,44 @@ def register_arrival(arrival: Arrival, run_id: str | None = None) -> Registratio
             (arrival.source, arrival.signature, registration.delivery_id),
         )
     return registration
+
+
+def take(organisation: str, outbox: Any, key: str, run_id: str | None = None) -> Registration:
+    """Register the arrival with this key, or say what became of it when that was done before.
+
+    Raises DeliveryRefused, or ContractError for an unknown period, where it is not taken.
+    """
+    for arrival in collect(organisation, outbox):
+        if arrival.key == key:
+            return register_arrival(arrival, run_id)
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        taken = connection.execute(
+            """select delivery_id, state <> 'received' from ledger.arrival join ledger.delivery using (delivery_id)
+               where encode(sha256(convert_to(arrival.source || '/' || signature, 'UTF8')), 'hex') = %s""",
+            (key,),
+        ).fetchone()
+    if not taken:
+        raise DeliveryRefused(f"{organisation}: a folder of its outbox changed while it was collected; the next run takes it")
+    return Registration(*taken)
+
+
+def title(delivery_id: int) -> str:
+    """What a person calls a delivery: `adult_social_care 2019-Q1 #12`."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        feed, period = connection.execute(
+            "select feed, period from ledger.delivery where delivery_id = %s", (delivery_id,)
+        ).fetchone()
+    return f"{feed.partition('/')[2]} {period} #{delivery_id}"
+
+
+def are_arriving() -> bool:
+    """Is any delivery of the last hour still on its way through landing and checks?"""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        found = connection.execute(
+            """select exists (select from ledger.delivery
+                              where state = 'received' and received_at > now() - interval '1 hour')"""
+        ).fetchone()
+    return bool(found[0])
 
 
 def register(

@@ -50,12 +50,13 @@ class Header:
 
 @dataclass
 class Landed:
-    """What became of a file's records."""
+    """What became of a file's records; `left_out` are the positions of columns that the contract does not know."""
 
     received: int = 0
     landed: int = 0
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     loaded_by: str = "copy"
+    left_out: tuple[int, ...] = ()
 
 
 Progress = Callable[[int], None]
@@ -169,6 +170,15 @@ def _record(connection: psycopg.Connection, file_id: int, landed: Landed, nothin
            set received_rows = %s, landed_rows = %s, unreadable_rows = %s, loaded_by = %s where file_id = %s""",
         (landed.received, 0 if nothing_landed else landed.landed, len(landed.unreadable), landed.loaded_by, file_id),
     )
+    if landed.left_out:
+        positions = ", ".join(map(str, landed.left_out))
+        connection.execute(
+            """insert into ledger.delivery_event (delivery_id, event, reason)
+               select delivery_id, 'columns left out',
+                      table_name || ': the contract does not know the column(s) at position ' || %s
+               from ledger.delivery_file where file_id = %s""",
+            (positions, file_id),
+        )
     with connection.cursor() as cursor:
         cursor.executemany(
             "insert into ledger.unreadable_line (file_id, line_number, problem) values (%s, %s, %s)",
@@ -318,7 +328,7 @@ class _RecordCount:
 def _line_by_line(
     connection: psycopg.Connection, file_id: int, path: Path, table: Table, feed: Feed, header: Header
 ) -> Landed:
-    landed = Landed(loaded_by="line by line")
+    landed = Landed(loaded_by="line by line", left_out=header.unknown)
     names = [table.column_names[name] for name in header.fields if name]
     keep = [number for number, name in enumerate(header.fields) if name]
     statement = sql.SQL("copy landing.{} (file_id, line_number, {}) from stdin").format(

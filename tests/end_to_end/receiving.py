@@ -1,0 +1,21 @@
+"""What the tests of receiving share: an agreement, and one delivery taken the whole way."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from cares import deliveries
+from cares.governance import agreements
+
+EXTRACTS = Path(__file__).parents[1] / "extracts"
+
+
+def sign_agreement(*feeds: str, starts: date = date(2018, 9, 1)) -> None:
+    """Record a sharing agreement in force for each feed."""
+    agreements.sign(*(agreements.Agreement("TEST", feed, ("direct care",), starts, starts) for feed in feeds))
+
+
+def deliver_tenancies(folder: str, period: str = "2019-03") -> deliveries.Decision:
+    """Receive one folder of `tests/extracts/torus_tenancies`."""
+    return deliveries.receive("torus/tenancies", sorted((EXTRACTS / "torus_tenancies" / folder).iterdir()), period)
