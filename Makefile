@@ -27,9 +27,8 @@ demo: $(INSTALLED) ## simulate a borough, run the whole pipeline on it and show 
 up: $(INSTALLED) ## start Airflow and the warehouse, and leave them running
 	@$(BIN)/cares airflow up
 
-down: $(INSTALLED) ## stop what `make up` started
-	@$(BIN)/cares airflow down
-	@$(BIN)/cares warehouse stop
+down: ## stop what `make up` started
+	@if [ -e $(INSTALLED) ]; then $(BIN)/cares airflow down && $(BIN)/cares warehouse stop; fi
 
 test: $(INSTALLED) ## run all tests (browser tests need Chromium, and are skipped without)
 	@$(BIN)/python -m pytest
@@ -48,8 +47,7 @@ lock: $(INSTALLED) ## choose the newest allowed version of every package again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock pyproject.toml
 
-clean: ## stop everything, remove the environment and caches; var/ with your data stays
-	@if [ -e $(INSTALLED) ]; then $(BIN)/cares airflow down; $(BIN)/cares warehouse stop; fi
+clean: down ## stop everything, remove the environment and caches; var/ with your data stays
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf plugins/*.egg-info
@@ -81,13 +79,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	fi
 	@echo "2/3 Installing the installer (uv)"
 	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock > $(VENV)/uv.txt
-	@$(BIN)/python -m pip install --quiet --no-deps --require-hashes -r $(VENV)/uv.txt
-	@echo "3/3 Installing $$(grep -c '^[a-z0-9].*==' requirements.lock) packages, about 1 GB: a minute or two the first time"
+	@$(BIN)/python -m pip install --quiet --no-cache-dir --no-deps --require-hashes -r $(VENV)/uv.txt
+	@echo "3/3 Installing the packages of requirements.lock, about 1 GB: a minute or two the first time"
 	@cache="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$${HOME:-/nonexistent}/.cache}/uv}"; \
 	if ! mkdir -p "$$cache" 2>/dev/null || ! [ -w "$$cache" ]; then cache=$(VENV)/cache; mkdir -p "$$cache"; fi; \
 	export UV_CACHE_DIR="$$cache"; \
 	if [ "$$(df -P "$$cache" | tail -n 1)" != "$$(df -P $(VENV) | tail -n 1)" ]; then export UV_LINK_MODE="$${UV_LINK_MODE:-copy}"; fi; \
-	if ! $(BIN)/uv pip sync --python $(BIN)/python --require-hashes requirements.lock; then \
+	if ! $(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock; then \
 		echo "uv could not; trying with pip, which takes longer" >&2; \
 		$(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock || exit 1; \
 	fi; \

@@ -21,10 +21,9 @@ os.environ["CARES_VAR"] = str(SESSION_VAR)
 # Airflow makes its home folder as soon as it is imported.
 os.environ["AIRFLOW_HOME"] = str(SESSION_VAR / "airflow")
 
-from fresh_warehouse import TEMPLATE, FreshWarehouse, fresh_warehouse  # noqa: E402
-
 from cares import landing  # noqa: E402
 from cares import warehouse as cares_warehouse  # noqa: E402
+from fresh_warehouse import TEMPLATE, FreshWarehouse, fresh_warehouse  # noqa: E402
 
 
 @pytest.fixture(scope="session")

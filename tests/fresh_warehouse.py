@@ -24,7 +24,7 @@ class FreshWarehouse:
 
     database: str
 
-    def connect(self, role: str = "pipeline", **kwargs: Any) -> psycopg.Connection:
+    def connect(self, role: str = "pipeline", **kwargs: Any) -> psycopg.Connection[Any]:
         return warehouse.connect(role, **kwargs)
 
     def url(self, role: str = "pipeline") -> str:

@@ -1,11 +1,8 @@
 {#-
-    The marts of each build go to schemas of their own (linked_care__b000012), to be tested there before
-    anybody reads them; staging and intermediate tables stay where they are from build to build.
+    Marts are made in schemas of the next build (linked_care__next), where they are tested before anybody reads them;
+    `cares build` then names those after the build (linked_care__b000012). Staging and intermediate tables stay where
+    they are from build to build.
 -#}
 {% macro generate_schema_name(custom_schema_name, node) -%}
-    {%- if 'marts' in node.fqn -%}
-        {{ custom_schema_name }}__{{ var('build') }}
-    {%- else -%}
-        {{ custom_schema_name or target.schema }}
-    {%- endif -%}
+    {{ custom_schema_name }}{{ '__next' if 'marts' in node.fqn }}
 {%- endmacro %}

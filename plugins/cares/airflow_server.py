@@ -16,8 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -58,9 +57,9 @@ def home() -> Path:
     return settings.var_folder("airflow")
 
 
-def outbox() -> Path:
-    """The folder in which the organisations leave their files: CARES_OUTBOX, or `VAR/outbox`."""
-    return Path(os.environ.get("CARES_OUTBOX", settings.VAR / "outbox")).absolute()
+def outbox() -> str:
+    """Where the organisations leave their files: CARES_OUTBOX (a folder, or an address such as s3://...), or `VAR/outbox`."""
+    return os.environ.get("CARES_OUTBOX", str(settings.VAR / "outbox"))
 
 
 def environment(port: int = WANTED_PORT) -> dict[str, str]:
@@ -83,6 +82,8 @@ def environment(port: int = WANTED_PORT) -> dict[str, str]:
         "API__BASE_URL": url,
         "API__WORKERS": "1",
         "API__SECRET_KEY": read_or_make_secret("airflow.api_key"),
+        # A long line of a log, such as why a delivery was rejected, is read without scrolling sideways.
+        "API__DEFAULT_WRAP": "True",
         # Its documentation pages fetch scripts from other hosts.
         "API__ENABLE_SWAGGER_UI": "False",
         "API_AUTH__JWT_SECRET": read_or_make_secret("airflow.jwt_secret"),
@@ -102,7 +103,7 @@ def environment(port: int = WANTED_PORT) -> dict[str, str]:
         **{f"AIRFLOW__{name}": value for name, value in airflow.items()},
         "AIRFLOW_HOME": str(home()),
         "CARES_VAR": str(settings.VAR),
-        "CARES_OUTBOX": str(outbox()),
+        "CARES_OUTBOX": outbox(),
         "DO_NOT_TRACK": "1",
         "GX_ANALYTICS_ENABLED": "false",
         "NO_PROXY": loopback,
@@ -146,21 +147,27 @@ def start(components: Collection[str] = tuple(COMPONENTS)) -> str:
     return url()
 
 
-@contextmanager
-def started(components: Collection[str]) -> Iterator[str]:
-    """Airflow for the length of a `with` block, stopped however the block ends; gives the address of the pages."""
+def start_and_wait(components: Collection[str] = tuple(COMPONENTS)) -> None:
+    """Start these components and return when the pages answer; whatever prevents it, nothing is left running.
+
+    Raises `AirflowError` when a component ends at once or time is up.
+    """
+    start(components)
     try:
-        yield start(components)
-    finally:
+        wait_until_ready()
+    except BaseException:
         stop()
+        raise
 
 
 def running() -> list[str]:
     """The components that were started here and still run."""
-    if not _record().exists():
-        return []
-    processes = json.loads(_record().read_text())["processes"]
-    return [name for name, identity in processes.items() if _process(identity)]
+    return [name for name, process in _processes().items() if process]
+
+
+def ended() -> list[str]:
+    """The components that were started here and ended by themselves."""
+    return [name for name, process in _processes().items() if not process]
 
 
 def url() -> str:
@@ -168,13 +175,12 @@ def url() -> str:
     return str(json.loads(_record().read_text())["url"])
 
 
-def wait_until_ready(components: Collection[str] = tuple(COMPONENTS)) -> None:
+def wait_until_ready() -> None:
     """Return when the pages answer. Raises `AirflowError` when a component ended or time is up."""
     deadline = time.monotonic() + _SECONDS_TO_ANSWER
     while not answers():
-        if ended := set(components) - set(running()):
-            name = sorted(ended)[0]
-            raise AirflowError(f"Airflow's {name} ended while starting; see {_log(name)}")
+        if names := ended():
+            raise AirflowError(f"Airflow's {names[0]} ended while starting; see {_log(names[0])}")
         if time.monotonic() > deadline:
             raise AirflowError(f"Airflow's pages do not answer after {_SECONDS_TO_ANSWER} seconds; see {_log('api-server')}")
         time.sleep(0.5)
@@ -192,11 +198,8 @@ def answers() -> bool:
 
 def stop() -> list[str]:
     """Stop what was started here, with every process below it, and nothing else; the names of what ran."""
-    if not _record().exists():
-        return []
     ran = running()
-    processes = json.loads(_record().read_text())["processes"]
-    parents = [process for identity in processes.values() if (process := _process(identity))]
+    parents = [process for process in _processes().values() if process]
     families = parents + [child for parent in parents for child in parent.children(recursive=True)]
     for parent in parents:
         parent.send_signal(signal.SIGTERM)
@@ -204,7 +207,7 @@ def stop() -> list[str]:
     for process in alive:
         process.kill()
     psutil.wait_procs(alive, timeout=5)
-    _record().unlink()
+    _record().unlink(missing_ok=True)
     return ran
 
 
@@ -257,6 +260,14 @@ def _mark() -> str:
 def _tables_exist() -> bool:
     with warehouse.connect("airflow") as connection:
         return connection.execute("select to_regclass('public.ab_user')").fetchone() != (None,)
+
+
+def _processes() -> dict[str, psutil.Process | None]:
+    """What was started here, by name; None for what does not run any more."""
+    if not _record().exists():
+        return {}
+    started = json.loads(_record().read_text())["processes"]
+    return {name: _process(identity) for name, identity in started.items()}
 
 
 def _identity(process: psutil.Process) -> list[float]:

@@ -74,18 +74,18 @@ class Pattern(_Part):
 class Code(_Part):
     """One accepted code, its meaning, and the first and last version of the format that accepts it."""
 
-    means: Text
+    means: Text = Field("", description="left out where the code says it already")
     since: Text | None = None
     until: Text | None = None
 
 
 def _codes(value: Any) -> Any:
+    """Codes given as a list, with a meaning each, or with an entry each, brought to one form."""
     if isinstance(value, list):
-        value = {str(code): str(code) for code in value}
+        return {str(code): {"means": code} for code in value}
     if isinstance(value, dict):
-        return {
-            str(code): entry if isinstance(entry, dict | Code) else {"means": entry} for code, entry in value.items()
-        }
+        entries = {str(code): entry if isinstance(entry, dict) else {"means": entry} for code, entry in value.items()}
+        return {code: {"means": code, **entry} for code, entry in entries.items()}
     return value
 
 
@@ -110,7 +110,7 @@ class FileShape(_Part):
     """How a file is written."""
 
     encoding: Literal["utf-8", "cp1252", "latin-1"] = "utf-8"
-    delimiter: str = Field(",", min_length=1, max_length=1)
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
 
 
 class FormatFile(_Part):
@@ -178,6 +178,14 @@ class Column(_Part):
     since: Text | None = Field(None, description="first version of the format that has it")
     until: Text | None = Field(None, description="last version of the format that has it")
     free_text: bool = Field(False, description="may hold line breaks; confidential")
+
+    @model_validator(mode="after")
+    def _a_blank_has_no_value(self) -> Column:
+        for rule in self.we_expect:
+            is_about_blanks = rule.expect == "filled" or rule.filled_when is not None
+            if is_about_blanks and (rule.if_broken or self.if_broken) == "set the value aside":
+                raise ValueError("a blank has no value to set aside; give the rule on being filled 'if_broken: warn'")
+        return self
 
 
 class TableFile(_Part):
@@ -322,9 +330,7 @@ class Table:
         """Whether a table, column or code belongs to a version of the format."""
         order = self.version_order
         at = order.index(version)
-        return (part.since is None or order.index(part.since) <= at) and (
-            part.until is None or at <= order.index(part.until)
-        )
+        return (part.since is None or order.index(part.since) <= at) and (part.until is None or at <= order.index(part.until))
 
     def codes(self, name: str, version: str) -> list[str]:
         """Accepted codes of a list in a version, in the list's order."""
@@ -445,9 +451,7 @@ class Format:
     @cached_property
     def table_of_stem(self) -> dict[str, str]:
         """Normalised file stem to table name."""
-        return {
-            normalised(stem): table.name for table in self.tables.values() for stem in (table.name, *table.file.file_names)
-        }
+        return {normalised(stem): table.name for table in self.tables.values() for stem in (table.name, *table.file.file_names)}
 
 
 @dataclass(frozen=True)
@@ -641,7 +645,8 @@ def _check_table(document: _Document, table: Table, tables: dict[str, Table], or
         for name in table.names_of(header):
             owner = owners.setdefault(normalised(name), header)
             if owner != header:
-                document.problem(("columns", header), f"{name!r} already names the column {owner!r}; give each name to one column")
+                message = f"{name!r} already names the column {owner!r}; give each name to one column"
+                document.problem(("columns", header), message)
         document.known_versions(column, order, ("columns", header))
         for number, rule in enumerate(column.we_expect):
             at = ("columns", header, "we_expect", number)
@@ -690,9 +695,8 @@ def _organisation(root: Path, path: Path, formats: dict[str, Format], problems: 
             continue
         for number, entry in enumerate(feed_file.versions):
             if entry.version not in format.file.versions:
-                feed_document.problem(
-                    ("versions", number), f"{format.name} has no version {entry.version!r}; known: {', '.join(format.file.versions)}"
-                )
+                message = f"{format.name} has no version {entry.version!r}; known: {', '.join(format.file.versions)}"
+                feed_document.problem(("versions", number), message)
         rules = {rule_id for table in format.tables.values() for rule_id in table.rule_ids}
         for rule_id in feed_file.exceptions:
             if rule_id not in rules:
@@ -732,7 +736,7 @@ class _Document:
         self.data: Any = None
         try:
             with path.open(encoding="utf-8") as stream:
-                self.data = yaml.load(stream, Loader=_UniqueKeyLoader)  # noqa: S506 - derives from the safe loader
+                self.data = yaml.load(stream, Loader=_UniqueKeyLoader)
         except FileNotFoundError:
             self.problems.append(f"{self.name}: is missing; see CONTRIBUTING.md for what it holds")
         except yaml.MarkedYAMLError as error:

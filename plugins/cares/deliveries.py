@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -38,11 +39,6 @@ class Arrival:
     source: str
     signature: str
     files: tuple[Any, ...]
-
-    @property
-    def key(self) -> str:
-        """Names this arrival for another task, and says nothing about it."""
-        return hashlib.sha256(f"{self.source}/{self.signature}".encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -114,23 +110,36 @@ def register_arrival(arrival: Arrival, run_id: str | None = None) -> Registratio
     return registration
 
 
-def take(organisation: str, outbox: Any, key: str, run_id: str | None = None) -> Registration:
-    """Register the arrival with this key, or say what became of it when that was done before.
+def take(organisation: str, outbox: Any, run_id: str) -> list[int]:
+    """Register what waits in an organisation's outbox, in its order, and give all deliveries that are to be landed.
 
-    Raises DeliveryRefused, or ContractError for an unknown period, where it is not taken.
+    Those that an interrupted run left behind are among them. What cannot be taken stays where it is: see
+    `refusals`.
     """
     for arrival in collect(organisation, outbox):
-        if arrival.key == key:
-            return register_arrival(arrival, run_id)
+        with suppress(DeliveryRefused, contracts.ContractError):
+            register_arrival(arrival, run_id)
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
-        taken = connection.execute(
-            """select delivery_id, state <> 'received' from ledger.arrival join ledger.delivery using (delivery_id)
-               where encode(sha256(convert_to(arrival.source || '/' || signature, 'UTF8')), 'hex') = %s""",
-            (key,),
-        ).fetchone()
-    if not taken:
-        raise DeliveryRefused(f"{organisation}: a folder of its outbox changed while it was collected; the next run takes it")
-    return Registration(*taken)
+        undecided = connection.execute(
+            """select delivery_id from ledger.delivery
+               where organisation = %s and state = 'received' and airflow_run_id is not null order by delivery_id""",
+            (organisation,),
+        ).fetchall()
+    return [delivery_id for (delivery_id,) in undecided]
+
+
+def refusals(organisation: str, outbox: Any) -> list[str]:
+    """Why each thing that waits in an organisation's outbox is not taken; registers and keeps nothing."""
+    reasons = []
+    for arrival in collect(organisation, outbox):
+        try:
+            *_, incoming = _inspect(arrival.feed, arrival.files, arrival.period)
+        except (DeliveryRefused, contracts.ContractError) as refusal:
+            reasons.append(str(refusal))
+        else:
+            for file in incoming:
+                file.kept_at.unlink()
+    return reasons
 
 
 def title(delivery_id: int) -> str:
@@ -152,9 +161,7 @@ def are_arriving() -> bool:
     return bool(found[0])
 
 
-def register(
-    feed_slug: str, files: Iterable[Any], period_label: str, source: str, run_id: str | None = None
-) -> Registration:
+def register(feed_slug: str, files: Iterable[Any], period_label: str, source: str, run_id: str | None = None) -> Registration:
     """Take in one delivery: keep its originals in the protected store and write it into the ledger.
 
     `files` are paths with one file for a table; `period_label` as the feed's contract has it. The same
@@ -162,12 +169,8 @@ def register(
     delivery that was received and never decided go on where that one stopped. Raises DeliveryRefused,
     or ContractError for an unknown feed or period; then nothing is kept.
     """
-    feed = contracts.load().feed(feed_slug)
-    period = feed.period(period_label)
-    version = feed.version(period)
     landing.prepare()
-    _refuse_without_agreement(feed)
-    incoming = _keep_originals(feed, list(files))
+    feed, period, version, incoming = _inspect(feed_slug, files, period_label)
     fingerprint = hashlib.sha256("\n".join(sorted(f"{f.table} {f.sha256}" for f in incoming)).encode()).hexdigest()
     try:
         with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
@@ -190,6 +193,14 @@ class _Incoming:
     sha256: str
     size: int
     kept_at: Path
+
+
+def _inspect(feed_slug: str, files: Iterable[Any], period_label: str) -> tuple[Feed, Period, str, list[_Incoming]]:
+    feed = contracts.load().feed(feed_slug)
+    period = feed.period(period_label)
+    version = feed.version(period)
+    _refuse_without_agreement(feed)
+    return feed, period, version, _keep_originals(feed, list(files))
 
 
 def _keep_originals(feed: Feed, files: list[Any]) -> list[_Incoming]:
@@ -247,7 +258,7 @@ def _refuse_without_agreement(feed: Feed) -> None:
         raise DeliveryRefused(
             f"{feed.slug}: no sharing agreement that covers this feed is signed and in force, so nothing was taken. "
             f"Record the signed agreement ({feed.file.allowed_by}) with: cares agreement sign {feed.slug} "
-            f"--agreement {feed.file.allowed_by} --purpose 'direct care' --from YYYY-MM-DD"
+            f"--agreement '{feed.file.allowed_by}' --purpose 'direct care' --from YYYY-MM-DD"
         )
 
 
@@ -423,9 +434,7 @@ def _why_held(connection: psycopg.Connection, delivery_id: int, feed: Feed) -> s
 
 
 def _write_tables(connection: psycopg.Connection, delivery_id: int, feed: Feed, period_end: date) -> None:
-    tables = connection.execute(
-        "select table_name from ledger.delivery_file where delivery_id = %s", (delivery_id,)
-    ).fetchall()
+    tables = connection.execute("select table_name from ledger.delivery_file where delivery_id = %s", (delivery_id,)).fetchall()
     for (name,) in tables:
         table = feed.format.tables[name].file
         connection.execute(
@@ -482,4 +491,3 @@ def _event(connection: psycopg.Connection, delivery_id: int, event: str, reason:
     connection.execute(
         "insert into ledger.delivery_event (delivery_id, event, reason) values (%s, %s, %s)", (delivery_id, event, reason)
     )
-

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,12 +95,15 @@ class EmbeddedServer:
         if not self.data.exists():
             self._make_data()
         deadline = time.monotonic() + _SECONDS_TO_RECOVER
+        problem = "it runs and does not answer."
         while not self._answers():
-            if self.process() is None and self._try_to_start():
+            if self.process() is None and not (problem := self._try_to_start()):
                 return
-            # After a kill -9 the old server's children hold its memory for a moment longer.
             if time.monotonic() > deadline:
-                raise WarehouseError(f"PostgreSQL does not start: {self._last_words()} (more in {self._startup_log})")
+                raise WarehouseError(
+                    f"PostgreSQL does not start: {self._last_words() or problem} (more in {self.folder / 'log'})"
+                )
+            # After a kill -9 the old server's children hold its memory for a moment longer.
             time.sleep(0.5)
 
     def stop(self) -> bool:
@@ -121,13 +125,13 @@ class EmbeddedServer:
         remedy = "Nothing was touched. Move that folder away, or set CARES_VAR to another one."
         pid = self._pid_on_file()
         holder = f", and PostgreSQL (process {pid}) is running on it" if pid and _serves(pid, self.data) else ""
+        owner = self.data.stat().st_uid
+        if owner != os.geteuid() and not (os.geteuid() == 0 and owner == _nobody().pw_uid):
+            raise WarehouseError(f"{self.data} belongs to another user (uid {owner}){holder}. {remedy}")
         if not (self.data / "cares.conf").exists():
             raise WarehouseError(f"{self.data} was not made by this project{holder}. {remedy}")
         if not secret_path(ADMINISTRATOR_SECRET).exists():
             raise WarehouseError(f"{self.data} belongs to another installation: its password is not kept here{holder}. {remedy}")
-        owner = self.data.stat().st_uid
-        if owner not in (os.geteuid(), *([_nobody().pw_uid] if os.geteuid() == 0 else [])):
-            raise WarehouseError(f"{self.data} belongs to another user (uid {owner}){holder}. {remedy}")
         version = (self.data / "PG_VERSION").read_text(encoding="ascii").strip()
         if version != _version():
             raise WarehouseError(
@@ -156,7 +160,8 @@ class EmbeddedServer:
             configuration.write("include 'cares.conf'\n")
         draft.rename(self.data)
 
-    def _try_to_start(self) -> bool:
+    def _try_to_start(self) -> str:
+        """Start the server once; the empty string when it answers, or what went wrong."""
         pid = self._pid_on_file()
         if pid is not None and _is_alive(pid) and not _serves(pid, self.data):
             # The number of a dead server was given to some other process; PostgreSQL would wait for it.
@@ -168,7 +173,7 @@ class EmbeddedServer:
         self._startup_log.touch(mode=0o600)
         self._give_to_server(self.folder / "log")
         self._give_to_server(self._startup_log)
-        return not _run(
+        return _run(
             [*self._as_owner(), program("pg_ctl"), "-D", self.data, "-l", self._startup_log]
             + ["-t", str(_SECONDS_TO_START), "-w", "start"]
         )
@@ -204,8 +209,10 @@ class EmbeddedServer:
             os.chown(path, owner.st_uid, owner.st_gid)
 
     def _last_words(self) -> str:
-        lines = self._startup_log.read_text(encoding="utf-8", errors="replace").splitlines()
-        return next((line for line in reversed(lines) if "FATAL" in line or "PANIC" in line), "no reason given")
+        """Why the server ended, in its own words: in the file of its first moments, or in today's log."""
+        logs = sorted([self._startup_log, *(self.folder / "log").iterdir()], key=lambda file: file.stat().st_mtime)
+        lines = [line for log in logs for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+        return next((line for line in reversed(lines) if "FATAL:" in line or "PANIC:" in line), "")
 
 
 def program(name: str) -> str:
@@ -221,7 +228,7 @@ def _version() -> str:
     return answer.stdout.split()[-1].split(".")[0]
 
 
-def _run(command: list[str | Path]) -> str:
+def _run(command: Sequence[object]) -> str:
     """Run one of the server's programs apart from our terminal; the empty string, or what went wrong."""
     # A session of its own keeps Ctrl-C away; PG* variables of the user's would change what it does.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
@@ -234,7 +241,7 @@ def _run(command: list[str | Path]) -> str:
         env={**environment, "LC_ALL": "C"},
         start_new_session=True,
     )
-    return "" if done.returncode == 0 else (done.stderr.strip() or f"{Path(command[0]).name} gave {done.returncode}")
+    return "" if done.returncode == 0 else (done.stderr.strip() or f"{command[0]} gave {done.returncode}")
 
 
 def _as_owner_of(data: Path) -> list[str]:

@@ -325,9 +325,7 @@ class _RecordCount:
         return not any(b"\n" in inside for inside in block.split(b'"')[1::2])
 
 
-def _line_by_line(
-    connection: psycopg.Connection, file_id: int, path: Path, table: Table, feed: Feed, header: Header
-) -> Landed:
+def _line_by_line(connection: psycopg.Connection, file_id: int, path: Path, table: Table, feed: Feed, header: Header) -> Landed:
     landed = Landed(loaded_by="line by line", left_out=header.unknown)
     names = [table.column_names[name] for name in header.fields if name]
     keep = [number for number, name in enumerate(header.fields) if name]
@@ -424,11 +422,8 @@ class _PhysicalLines:
             raise StopIteration
         self.number += 1
         if not line.isascii() and re.search("[\ud800-\udfff]", line):
-            raise FileProblem(
-                f"line {self.number}: holds bytes that are not {self._encoding}; save the file as {self._encoding}"
-            )
+            raise FileProblem(f"line {self.number}: holds bytes that are not {self._encoding}; save the file as {self._encoding}")
         if "\x00" in line:
             raise FileProblem(f"line {self.number}: holds a NUL byte; export the file again as text")
         self.at_end_without_line_end = line[-1] not in "\r\n"
         return line
-

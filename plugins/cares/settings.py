@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-EXPECTATIONS = Path(os.environ.get("CARES_EXPECTATIONS", ROOT / "expectations"))
+EXPECTATIONS = Path(os.environ.get("CARES_EXPECTATIONS") or ROOT / "expectations")
 DBT_PROJECT = ROOT / "dbt_project"
-VAR = Path(os.environ.get("CARES_VAR", ROOT / "var")).absolute()
+VAR = Path(os.environ.get("CARES_VAR") or ROOT / "var").absolute()
 
 
 def var_folder(*names: str) -> Path:

@@ -138,9 +138,7 @@ def test_a_correction_supersedes_the_delivery_it_replaces(warehouse: FreshWareho
     assert states == {first.delivery_id: "superseded", second.delivery_id: "accepted"}
 
 
-def test_a_bad_date_sets_its_row_aside_and_names_rule_and_line_but_no_value(
-    warehouse: FreshWarehouse, tmp_path: Path
-) -> None:
+def test_a_bad_date_sets_its_row_aside_and_names_rule_and_line_but_no_value(warehouse: FreshWarehouse, tmp_path: Path) -> None:
     for file in AS_PROMISED:
         (tmp_path / file.name).write_text(file.read_text().replace("02/04/2015,,M001", "30/02/2015,,M001"))
 

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
-# Great Expectations and dbt would otherwise report their use to their makers.
-os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("DO_NOT_TRACK", "1")
-
-from cares.cli import agreement, deliver, delivery
+from cares.cli import agreement, airflow, build, contract, deliver, delivery, demo, report, simulate, warehouse
 
 typer_app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="St Helens Cares: the fragments of a person's care, put together.",
 )
-typer_app.command()(deliver.deliver)
-typer_app.add_typer(delivery.app, name="delivery")
-typer_app.add_typer(agreement.app, name="agreement")
+for command in (demo.demo, simulate.simulate, deliver.deliver):
+    typer_app.command()(command)
+for name, noun in {
+    "warehouse": warehouse,
+    "contract": contract,
+    "agreement": agreement,
+    "delivery": delivery,
+    "build": build,
+    "report": report,
+    "airflow": airflow,
+}.items():
+    typer_app.add_typer(noun.app, name=name)
 
 
 def app() -> None:
@@ -30,5 +34,5 @@ def app() -> None:
     except Exception as error:
         if not type(error).__module__.startswith("cares."):
             raise
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         raise SystemExit(1) from None

@@ -30,9 +30,7 @@ def sign(
     warehouse.ensure_ready()
     signed = (signed_on or datetime.now()).date()
     agreements.sign(
-        agreements.Agreement(
-            agreement, feed, tuple(purpose), signed, starts.date(), until.date() if until else None, on_ending
-        )
+        agreements.Agreement(agreement, feed, tuple(purpose), signed, starts.date(), until.date() if until else None, on_ending)
     )
     typer.echo(f"{agreement} covers {feed} from {starts.date()}" + (f" until {until.date()}" if until else ""))
 

@@ -21,8 +21,9 @@ def show_list(
     last: Annotated[int, typer.Option(help="how many")] = 50,
 ) -> None:
     """Show the latest deliveries."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from cares import warehouse
 
@@ -30,7 +31,6 @@ def show_list(
     with warehouse.safe_errors(), warehouse.connect("engineer") as connection:
         rows = connection.execute(
             """select delivery.delivery_id, delivery.feed, delivery.period, delivery.state,
-                      to_char(delivery.received_at, 'YYYY-MM-DD HH24:MI'), sum(file.received_rows),
                       sum(file.accepted_rows), sum(file.set_aside_rows), sum(file.unreadable_rows)
                from ledger.delivery join ledger.delivery_file as file using (delivery_id)
                where (%(feed)s::text is null or feed = %(feed)s or organisation = %(feed)s)
@@ -38,11 +38,11 @@ def show_list(
                group by delivery.delivery_id order by delivery.delivery_id desc limit %(last)s""",
             {"feed": feed, "state": state, "last": last},
         ).fetchall()
-    table = Table("delivery", "feed", "period", "state", "received at")
-    for title in ("received", "accepted", "set aside", "unreadable"):
+    table = Table("", Column("feed", no_wrap=True), "period", Column("state", no_wrap=True), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for title in ("accepted", "aside", "unreadable"):
         table.add_column(title, justify="right")
-    for number, name, period, is_now, at, *counts in rows:
-        table.add_row(str(number), name, period, _coloured(is_now), at, *(_number(count) for count in counts))
+    for number, name, period, is_now, *counts in rows:
+        table.add_row(str(number), name, period, _coloured(is_now), *(_number(count) for count in counts))
     Console().print(table)
 
 
@@ -59,7 +59,8 @@ def show(delivery_id: Annotated[int, typer.Argument(help="the delivery's number"
 
 def print_delivery(delivery_id: int, console: Console) -> None:
     """Print one delivery to `console`; exits with 1 when there is none of that number. No value of the data is shown."""
-    from rich.table import Table
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Column, Table
 
     from cares import warehouse
 
@@ -70,8 +71,8 @@ def print_delivery(delivery_id: int, console: Console) -> None:
             (delivery_id,),
         ).fetchone()
         files = connection.execute(
-            """select coalesce(table_name, '(unknown)'), file_name, received_rows, unreadable_rows, landed_rows,
-                      accepted_rows, set_aside_rows, erased_rows, loaded_by
+            """select coalesce(table_name, file_name), received_rows, unreadable_rows, landed_rows,
+                      accepted_rows, set_aside_rows, erased_rows
                from ledger.delivery_file where delivery_id = %s order by file_id""",
             (delivery_id,),
         ).fetchall()
@@ -100,24 +101,23 @@ def print_delivery(delivery_id: int, console: Console) -> None:
     console.print(f"[bold]Delivery {delivery_id}[/bold]  {feed}  {period}  ({format} {version}), received {at}")
     console.print(f"{_coloured(state)}: ", end="")
     console.print(reason or "not decided yet", markup=False)
-    table = Table("table", "file", title="Ledger: received = landed + unreadable, landed = accepted + set aside + erased")
-    for title in ("received", "unreadable", "landed", "accepted", "set aside", "erased"):
+    table = Table(Column("table", no_wrap=True), box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title="Ledger: received = landed + unreadable, landed = accepted + aside + erased")
+    for title in ("received", "unreadable", "landed", "accepted", "aside", "erased"):
         table.add_column(title, justify="right")
-    table.add_column("loaded by")
-    for name, file_name, *counts, loaded_by in files:
-        table.add_row(name, file_name, *(_number(count) for count in counts), loaded_by or "")
+    for name, *counts in files:
+        table.add_row(name, *(_number(count) for count in counts))
     if len(files) > 1:
         table.add_section()
-        totals = [sum(row[column] or 0 for row in files) for column in range(2, 8)]
-        table.add_row("all", "", *(_number(total) for total in totals), "")
+        totals = [sum(row[column] or 0 for row in files) for column in range(1, 7)]
+        table.add_row("all", *(_number(total) for total in totals))
     console.print(table)
     if unreadable:
-        table = Table("table", "line", "why it cannot be read", title="Unreadable lines (at most 20 are shown)")
+        table = Table("table", "line", "why it cannot be read", box=SIMPLE_HEAD, title="Unreadable lines (at most 20 are shown)")
         for name, line, problem in unreadable:
             table.add_row(name, str(line), problem)
         console.print(table)
     if broken:
-        table = Table(title="Broken rules")
+        table = Table(box=SIMPLE_HEAD, title="Broken rules")
         table.add_column("rows", justify="right")
         table.add_column("first line", justify="right")
         table.add_column("if broken")

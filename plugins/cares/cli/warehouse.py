@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,16 +19,15 @@ Role = Annotated[
 
 @app.command()
 def start() -> None:
-    """Start the embedded server, make roles and databases, and migrate our own tables.
+    """Start the server, make roles and databases, and migrate our own tables.
 
     Harmless when it already runs. The server goes on after this command; stop it with
-    `cares warehouse stop`.
+    `cares warehouse stop`. With CARES_WAREHOUSE_URL, make that server ready instead.
     """
     from cares import warehouse
 
-    with _plain_errors():
-        started = warehouse.start()
-        typer.echo(f"{'Started.' if started else 'Was running already.'} {_sentence(warehouse.status())}")
+    started = warehouse.start()
+    typer.echo(f"{'Started.' if started else 'Was running already.'} {_sentence(warehouse.status())}")
 
 
 @app.command()
@@ -38,8 +35,7 @@ def stop() -> None:
     """Stop the embedded server; its data stay."""
     from cares import warehouse
 
-    with _plain_errors():
-        typer.echo("Stopped." if warehouse.stop() else "It was not running.")
+    typer.echo("Stopped." if warehouse.stop() else "Nothing to stop: the embedded server is not running.")
 
 
 @app.command()
@@ -47,9 +43,8 @@ def status() -> None:
     """Say where the warehouse is, whether it runs, its version and its size. Exits with 3 if it does not answer."""
     from cares import warehouse
 
-    with _plain_errors():
-        now = warehouse.status()
-        typer.echo(_sentence(now))
+    now = warehouse.status()
+    typer.echo(_sentence(now))
     if now.version is None:
         raise typer.Exit(3)
 
@@ -63,10 +58,9 @@ def psql(context: typer.Context, role: Role = "analyst") -> None:
     from cares import warehouse
     from cares.embedded_server import program
 
-    with _plain_errors():
-        arguments = [program("psql"), warehouse.url(role, with_password=False), *context.args]
-        # The password goes where other users do not see it. A history file would keep values of the data.
-        environment = {**os.environ, "PGPASSWORD": warehouse.password(role), "PSQL_HISTORY": os.devnull}
+    arguments = [program("psql"), warehouse.url(role, with_password=False), *context.args]
+    # The password goes where other users do not see it. A history file would keep values of the data.
+    environment = {**os.environ, "PGPASSWORD": warehouse.password(role), "PSQL_HISTORY": os.devnull}
     os.execve(arguments[0], arguments, environment)
 
 
@@ -78,8 +72,7 @@ def url(
     """Print the address for other tools: postgresql://user@host:port/database."""
     from cares import warehouse
 
-    with _plain_errors():
-        typer.echo(warehouse.url(role, with_password=show_password))
+    typer.echo(warehouse.url(role, with_password=show_password))
 
 
 def _sentence(status: Status) -> str:
@@ -87,14 +80,3 @@ def _sentence(status: Status) -> str:
     if status.version is None:
         return f"The warehouse ({status.where}) {'runs but does not let us in' if status.running else 'is not running'}."
     return f"PostgreSQL {status.version} on {where}, {status.size_bytes / 2**20:,.0f} MB of data ({status.where})."
-
-
-@contextmanager
-def _plain_errors() -> Iterator[None]:
-    from cares.warehouse import WarehouseError
-
-    try:
-        yield
-    except WarehouseError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None

@@ -78,9 +78,7 @@ def read(path: Path) -> list[Agreement]:
                     )
                 )
             except ValueError:
-                raise AgreementError(
-                    f"{path.name}: line {rows.line_num}: a date is not written like 2019-03-31"
-                ) from None
+                raise AgreementError(f"{path.name}: line {rows.line_num}: a date is not written like 2019-03-31") from None
     return agreements
 
 

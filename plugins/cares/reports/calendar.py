@@ -34,16 +34,16 @@ class DuePeriod:
     deliveries: tuple[Delivery, ...]
 
     @property
-    def state(self) -> str:
-        """What became of it: accepted as soon as one delivery was, else the state of the last one, else missing."""
-        if any(delivery.in_build for delivery in self.deliveries):
-            return "accepted"
-        return self.deliveries[-1].state if self.deliveries else "missing"
+    def accepted(self) -> tuple[Delivery, ...]:
+        """The deliveries whose rows the build sees; a later one may bring some of the tables only."""
+        return tuple(delivery for delivery in self.deliveries if delivery.in_build)
 
     @property
-    def accepted(self) -> Delivery | None:
-        """The delivery whose rows count."""
-        return next((delivery for delivery in reversed(self.deliveries) if delivery.in_build), None)
+    def state(self) -> str:
+        """What became of it: accepted as soon as one delivery was, else the state of the last one, else missing."""
+        if self.accepted:
+            return "accepted"
+        return self.deliveries[-1].state if self.deliveries else "missing"
 
 
 def due_periods(feed: Feed, deliveries: Sequence[Delivery], horizon: Horizon) -> list[DuePeriod]:

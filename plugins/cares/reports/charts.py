@@ -109,7 +109,8 @@ def chart(title: str, values: Sequence[tuple[str, float | None]], unit: str = ""
             continue
         x = _LEFT + (WIDTH - _LEFT - _RIGHT) * (at / (len(values) - 1) if len(values) > 1 else 0.5)
         signals = found is not None and nth in found.signals
-        runs[-1].append(Point(label, f"{value:,.0f}{unit}" if value >= 10 or value == int(value) else f"{value:.1f}{unit}", round(x, 1), height(value), signals))
+        reads = f"{value:,}" if isinstance(value, int) else f"{value:.1f}"
+        runs[-1].append(Point(label, reads + unit, round(x, 1), height(value), signals))
         nth += 1
     if found is None:
         note = f"{len(present)} {'point' if len(present) == 1 else 'points'}: no limits are drawn before {POINTS_NEEDED}."

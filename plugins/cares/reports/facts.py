@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from psycopg.rows import class_row
 
 from cares import simulated, warehouse
+
+Row = TypeVar("Row")
 
 
 class ReportError(Exception):
@@ -118,11 +120,20 @@ class Facts:
 
     build: Build
     is_simulated: bool
-    deliveries: dict[str, list[Delivery]]
-    files: dict[int, list[File]]
-    checks: dict[int, list[Check]]
+    deliveries: defaultdict[str, list[Delivery]]
+    files: defaultdict[int, list[File]]
+    checks: defaultdict[int, list[Check]]
     models: list[ModelOutcome]
     people: People | None
+
+    def out_of_balance(self) -> list[Delivery]:
+        """Deliveries in use whose rows do not add up in the ledger, file by file and to the row."""
+        return [
+            delivery
+            for of_feed in self.deliveries.values()
+            for delivery in of_feed
+            if delivery.in_build and not all(file.adds_up for file in self.files[delivery.delivery_id])
+        ]
 
 
 def read(build_id: int | None) -> Facts:
@@ -132,13 +143,13 @@ def read(build_id: int | None) -> Facts:
     """
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         build = _build(connection, build_id)
-        deliveries = defaultdict(list)
+        deliveries: defaultdict[str, list[Delivery]] = defaultdict(list)
         for delivery in _rows(connection, Delivery, _DELIVERIES, {"as_at": build.as_at}):
             deliveries[delivery.feed].append(delivery)
-        files = defaultdict(list)
+        files: defaultdict[int, list[File]] = defaultdict(list)
         for file in _rows(connection, File, _FILES, {}):
             files[file.delivery_id].append(file)
-        checks = defaultdict(list)
+        checks: defaultdict[int, list[Check]] = defaultdict(list)
         for check in _rows(connection, Check, _CHECKS, {}):
             checks[check.delivery_id].append(check)
         models = _rows(connection, ModelOutcome, _MODELS, {"build": build.build_id})
@@ -171,7 +182,7 @@ def _people(connection: psycopg.Connection[Any]) -> People | None:
     )
 
 
-def _rows[Row](connection: psycopg.Connection[Any], kind: type[Row], query: str, values: dict[str, Any]) -> list[Row]:
+def _rows(connection: psycopg.Connection[Any], kind: type[Row], query: str, values: dict[str, Any]) -> list[Row]:
     with connection.cursor(row_factory=class_row(kind)) as cursor:
         return cursor.execute(query, values).fetchall()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from cares.contracts import Contracts, Feed
 from cares.reports import wording
@@ -20,13 +21,13 @@ _COUNTED_WHERE_HIDDEN = 5
 
 @dataclass(frozen=True)
 class FeedPicture:
-    """One feed as the report shows it; `latest` is the last delivery by period whose rows the build sees."""
+    """One feed as the report shows it; `latest` is the last period whose rows the build sees."""
 
     feed: Feed
     name: str
     deliveries: tuple[Delivery, ...]
     due: tuple[DuePeriod, ...]
-    latest: Delivery | None
+    latest: DuePeriod | None
     period_before: str | None
     files: tuple[File, ...]
     checks: tuple[Check, ...]
@@ -36,12 +37,12 @@ class FeedPicture:
 
     @property
     def landed_rows(self) -> int:
-        """Rows of the latest delivery that landed."""
+        """Rows of the latest period that landed."""
         return _total(self.files, lambda file: file.landed_rows)
 
     @property
     def set_aside_rows(self) -> int:
-        """Rows of the latest delivery that are set aside."""
+        """Rows of the latest period that are set aside."""
         return _total(self.files, lambda file: file.set_aside_rows)
 
     @property
@@ -51,7 +52,7 @@ class FeedPicture:
 
     @property
     def broken(self) -> list[Check]:
-        """The rules that the latest delivery breaks, the gravest and the most frequent first."""
+        """The rules that the latest period breaks, the gravest and the most frequent first."""
         return [check for check in self.checks if check.rows_broken]
 
     def in_state(self, state: str) -> list[DuePeriod]:
@@ -82,35 +83,49 @@ def _horizon(facts: Facts) -> Horizon:
 
 
 def _picture(facts: Facts, feed: Feed, name: str, horizon: Horizon) -> FeedPicture:
-    deliveries = facts.deliveries.get(feed.slug, [])
+    deliveries = facts.deliveries[feed.slug]
     due = due_periods(feed, deliveries, horizon)
-    accepted = [period.accepted for period in due if period.accepted]
+    accepted = [period for period in due if period.accepted]
     latest = accepted[-1] if accepted else None
     before = accepted[-2] if len(accepted) > 1 else None
-    checks = facts.checks[latest.delivery_id] if latest else []
+    files, checks = _in_force(facts, latest)
     return FeedPicture(
         feed=feed,
         name=name,
         deliveries=tuple(deliveries),
         due=tuple(due),
         latest=latest,
-        period_before=before.period if before else None,
-        files=tuple(facts.files[latest.delivery_id]) if latest else (),
+        period_before=before.period.label if before else None,
+        files=tuple(files),
         checks=tuple(sorted(checks, key=lambda check: (_GRAVEST_FIRST.index(check.if_broken), -check.rows_broken))),
-        checks_before={check.rule: check for check in facts.checks[before.delivery_id]} if before else {},
+        checks_before={check.rule: check for check in _in_force(facts, before)[1]},
         charts=_charts(facts, due),
         score=_score(checks, due) if latest else None,
     )
+
+
+def _in_force(facts: Facts, period: DuePeriod | None) -> tuple[list[File], list[Check]]:
+    """The files and checks of a period that count: for each table those of the last accepted delivery that has it."""
+    files: dict[str | None, File] = {}
+    checks: dict[str, list[Check]] = {}
+    for delivery in period.accepted if period else ():
+        files |= {file.table_name: file for file in facts.files[delivery.delivery_id]}
+        checks |= {
+            table: list(of_table)
+            for table, of_table in groupby(facts.checks[delivery.delivery_id], key=lambda check: check.table_name)
+        }
+    return list(files.values()), [check for of_table in checks.values() for check in of_table]
 
 
 def _charts(facts: Facts, due: Sequence[DuePeriod]) -> tuple[Chart, ...]:
     accepted: list[tuple[str, float | None]] = []
     set_aside: list[tuple[str, float | None]] = []
     for period in due:
-        files = facts.files[period.accepted.delivery_id] if period.accepted else []
+        files, _ = _in_force(facts, period)
+        label = period.period.label
+        accepted.append((label, rounded_total([file.accepted_rows or 0 for file in files]) if files else None))
         landed = _total(files, lambda file: file.landed_rows)
-        accepted.append((period.period.label, rounded_total([file.accepted_rows or 0 for file in files]) if files else None))
-        set_aside.append((period.period.label, percent(_total(files, lambda file: file.set_aside_rows), landed)))
+        set_aside.append((label, percent(_total(files, lambda file: file.set_aside_rows), landed)))
     return chart("Rows accepted", accepted), chart("Rows set aside, per cent", set_aside, "%")
 
 

@@ -16,7 +16,7 @@ from cares import contracts, settings, simulated
 from cares.contracts import Contracts
 from cares.reports import charts, disclosure, facts, wording
 from cares.reports.facts import Delivery, Facts, File, People
-from cares.reports.pictures import FeedPicture, feed_pictures
+from cares.reports.pictures import feed_pictures
 from cares.reports.safety import verdicts
 
 _ISSUES_ON_THE_FIRST_PAGES = 4
@@ -67,6 +67,10 @@ def _page(found: Facts, promised: Contracts) -> str:
         feeds=feeds,
         issues_shown=_ISSUES_ON_THE_FIRST_PAGES,
         wording=wording,
+        why_not_taken=lambda delivery, feed: wording.why_not_taken(
+            delivery, found.files[delivery.delivery_id], found.checks[delivery.delivery_id], feed
+        ),
+        points_needed=charts.POINTS_NEEDED,
         chart_size=(charts.WIDTH, charts.HEIGHT),
         people=found.people,
         known_to=_known_to(found.people) if found.people else [],
@@ -75,7 +79,9 @@ def _page(found: Facts, promised: Contracts) -> str:
         ledger=[
             (slug, [(delivery, ledger_lines(delivery, found.files[delivery.delivery_id])) for delivery in deliveries])
             for slug, deliveries in found.deliveries.items()
+            if deliveries
         ],
+        out_of_balance=[delivery.delivery_id for delivery in found.out_of_balance()],
         outcomes=found.models,
     )
 

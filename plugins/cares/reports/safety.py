@@ -47,7 +47,7 @@ def verdicts(facts: Facts, feeds: Sequence[FeedPicture]) -> list[Verdict]:
     """The answer for each use."""
     reasons = [
         *_build_is_published(facts.build),
-        *_ledger_adds_up(facts, feeds),
+        *_ledger_adds_up(facts),
         *_every_feed_has_arrived(feeds),
         *_nothing_is_overdue(feeds),
         *_last_delivery_was_taken(feeds),
@@ -72,11 +72,9 @@ def _build_is_published(build: Build) -> Iterator[Reason]:
         yield Reason(WITH_CARE, f"A later build has taken its place: readers see build {build.published_build_id}.")
 
 
-def _ledger_adds_up(facts: Facts, feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
-    for feed in feeds:
-        for delivery in feed.deliveries:
-            if delivery.in_build and not all(file.adds_up for file in facts.files[delivery.delivery_id]):
-                yield Reason(NO, f"{feed.name}: the rows of {delivery.period} do not add up in the ledger.")
+def _ledger_adds_up(facts: Facts) -> Iterator[Reason]:
+    for delivery in facts.out_of_balance():
+        yield Reason(NO, f"{delivery.feed}: the rows of {delivery.period} do not add up in the ledger.")
 
 
 def _every_feed_has_arrived(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
@@ -102,8 +100,11 @@ def _nothing_is_overdue(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
 def _last_delivery_was_taken(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
     for feed in feeds:
         last = max(feed.deliveries, key=lambda delivery: (delivery.received_at, delivery.delivery_id), default=None)
-        if last and feed.latest and last.state in ("rejected", "held") and any(
-            due.state == "accepted" and last in due.deliveries for due in feed.due
+        if (
+            last
+            and feed.latest
+            and last.state in ("rejected", "held")
+            and any(due.state == "accepted" and last in due.deliveries for due in feed.due)
         ):
             yield Reason(
                 WITH_CARE, f"{feed.name}: the last delivery, for {last.period}, was {last.state}; an earlier one is used."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from cares.contracts import Feed
 from cares.reports.disclosure import shown
-from cares.reports.facts import Check
+from cares.reports.facts import Check, Delivery, File
 
 SET_ASIDE, VALUE_ASIDE, WARN, REJECT = "set the row aside", "set the value aside", "warn", "reject the delivery"
 
@@ -13,12 +15,13 @@ _OPPOSITES = (
     (" is always filled", " is empty"),
     (" is filled when ", " is empty although "),
     (" is never the same in two rows of a file", " is the same as in another row"),
-    (" together name one row, once in a file", " are together the same as in another row"),
     (" has at most ", " has more than "),
     (" is also found in ", " is not found in "),
     (" is not ", " is "),
     (" is ", " is not "),
 )
+
+_KEY = " together name one row, once in a file"
 
 _WHAT_FOLLOWS = {
     SET_ASIDE: "these rows are kept out of the linked dataset",
@@ -42,13 +45,12 @@ def header(check: Check) -> str:
 
 def what_is_wrong(check: Check) -> str:
     """The opposite of a rule's sentence: `NHS Number is always filled` becomes `NHS Number is empty`."""
-    name = header(check)
-    if check.sentence.startswith(f"{name} "):
-        subject, says = name, check.sentence[len(name) :]
-    else:
-        subject, says = "", check.sentence
+    if check.sentence.endswith(_KEY):
+        return f"another row has the same {check.sentence.removesuffix(_KEY)}"
+    subject = header(check)
+    says = check.sentence.removeprefix(subject)
     for kept, broken in _OPPOSITES:
-        if kept in says and (not subject or says.startswith(kept)):
+        if says.startswith(kept):
             return subject + says.replace(kept, broken, 1)
     return f"this rule is broken: {check.sentence}"
 
@@ -75,6 +77,23 @@ def what_follows(check: Check, feed: Feed) -> str:
 def what_to_do(check: Check) -> str:
     """Who should do what about a broken rule."""
     return _WHAT_TO_DO[check.if_broken] if check.rows_broken else "Nothing."
+
+
+def why_not_taken(delivery: Delivery, files: Sequence[File], checks: Sequence[Check], feed: Feed) -> str:
+    """Why a delivery was rejected, held or withdrawn; the counts in it are fit to be read."""
+    if problems := [file.problem for file in files if file.problem]:
+        return "; ".join(problems)
+    if broken := [check for check in checks if check.rows_broken and check.if_broken == REJECT]:
+        return "; ".join(
+            f"in {shown(check.rows_broken)} of {shown(check.rows_checked)} rows of {check.table_name}, {what_is_wrong(check)}"
+            for check in broken
+        )
+    received = sum(file.received_rows or 0 for file in files)
+    unused = sum((file.set_aside_rows or 0) + (file.unreadable_rows or 0) for file in files)
+    limit = feed.file.hold_when_set_aside_above_percent
+    if delivery.state == "held" and received and 100 * unused / received > limit:
+        return f"more than the {limit:g}% of rows agreed are set aside or unreadable"
+    return delivery.reason or "no reason is recorded"
 
 
 def is_about_nhs_number(check: Check, feed: Feed) -> bool:

@@ -16,7 +16,9 @@ def stream(seed: int, part: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([seed, zlib.crc32(part.encode())]))
 
 
-def pick(rng: np.random.Generator, options: Sequence[object], weights: Sequence[float], size: int) -> np.ndarray:
+def pick(
+    rng: np.random.Generator, options: Sequence[object] | np.ndarray, weights: Sequence[float] | np.ndarray, size: int
+) -> np.ndarray:
     """Draws of the options by weight, as an array of Python objects."""
     shares = np.cumsum(np.asarray(weights, dtype=float))
     values = np.empty(len(options), dtype=object)

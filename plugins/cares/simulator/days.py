@@ -87,6 +87,15 @@ class Timeline:
             np.concatenate([self.values, values]),
         )
 
+    def of(self, subjects: np.ndarray) -> Timeline:
+        """The same facts about some subjects only, numbered anew by their place in `subjects`."""
+        first = np.searchsorted(self.subjects, subjects, "left")
+        number = np.searchsorted(self.subjects, subjects, "right") - first
+        place = np.arange(len(subjects)).repeat(number)
+        within = np.arange(len(place)) - (np.cumsum(number) - number).repeat(number)
+        rows = first.repeat(number) + within
+        return Timeline(place, self.from_days[rows], self.values[rows])
+
     def as_heard(self, rng: np.random.Generator, lag_days: float, never: float) -> Timeline:
         """The same facts as somebody hears of them: late by `lag_days` on average, or, for the share `never`, not at all."""
         change = self.from_days > ALWAYS

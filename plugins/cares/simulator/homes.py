@@ -68,4 +68,6 @@ def _streets(rng: np.random.Generator, count: int) -> pd.DataFrame:
     place = np.array([f"{entry['locality']}, {entry['town']}" for entry in areas], dtype=object)[area]
     words = pick(rng, known["street_words"].split(), [1] * len(known["street_words"].split()), count)
     kinds = pick(rng, known["street_kinds"].split(), [9, 8, 7, 4, 5, 4, 3, 2], count)
-    return pd.DataFrame({"street": words + " " + kinds, "place": place, "postcode": identifiers.postcodes(rng, outward)}, dtype=object)
+    return pd.DataFrame(
+        {"street": words + " " + kinds, "place": place, "postcode": identifiers.postcodes(rng, outward)}, dtype=object
+    )

@@ -69,5 +69,3 @@ def nickname(rng: np.random.Generator, forename: str) -> str:
     """What somebody is called; the forename itself where the lists know nothing shorter."""
     known = lists()["nicknames"].get(forename, forename).split()
     return str(known[int(rng.integers(0, len(known)))])
-
-

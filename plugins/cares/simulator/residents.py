@@ -32,7 +32,7 @@ CHILDREN_IN_A_FAMILY = {1: 0.42, 2: 0.40, 3: 0.13, 4: 0.05}
 TWINS_SHARE = 0.03
 SAME_NAME_AS_PARENT_SHARE = 0.03
 KEEPS_HER_NAME_SHARE = 0.2
-MARRIES_IN_A_YEAR = 0.04  # of the couples who are not married
+MARRIES_IN_A_YEAR = 0.12  # of the couples who are not married
 MOVES_IN_A_YEAR = {"owned": 0.04, "private": 0.15, "torus": 0.07}
 SHELTERED_SHARE = 0.11  # of older people living alone
 IN_A_CARE_HOME_SHARE = {75: 0.03, 85: 0.09}
@@ -162,7 +162,12 @@ def _families(rng: np.random.Generator, count: int, begins: int, ends: int) -> p
     add(household, "adult", years, sexes(size, 1.0))
     add(household, "partner", years + rng.normal(2, 3, size), sexes(size, 0.01))
     grown = rng.integers(1, 3, size)
-    add(household.repeat(grown), "child", np.clip((years - 28).repeat(grown) + rng.normal(0, 3, grown.sum()), 18, 36), sexes(grown.sum(), 0.45))
+    add(
+        household.repeat(grown),
+        "child",
+        np.clip((years - 28).repeat(grown) + rng.normal(0, 3, grown.sum()), 18, 36),
+        sexes(grown.sum(), 0.45),
+    )
     household, size = of("sharers")
     for _ in range(3):
         add(household, "sharer", rng.triangular(19, 25, 45, size), sexes(size))
@@ -198,7 +203,11 @@ def _deaths(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: i
     # Some of the deaths of summer are put off by half a year, which makes winter the time of more deaths.
     late = in_summer & (died < NEVER) & (rng.random(len(people)) < WINTER_DEATHS * 2)
     died = np.where(late, died + 182, died)
-    return np.where((died <= ends) & (died > people["born"].to_numpy()), died, NEVER)
+    died = np.where((died <= ends) & (died > people["born"].to_numpy()), died, NEVER)
+    mother, born = people["mother"].to_numpy(), people["born"].to_numpy()
+    orphaned = (mother >= 0) & (died[mother] <= born)
+    died[mother[orphaned]] = NEVER
+    return died
 
 
 def _name(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: int) -> Timeline:

@@ -54,7 +54,8 @@ def events(seed: int, borough: Borough, stays: pd.DataFrame) -> pd.DataFrame:
     cut = (found["ends"] > died).to_numpy() & (died < NEVER)
     found.loc[cut, "ends"] = died[cut]
     found.loc[cut, "outcome"] = "NFA - Deceased"
-    found = found[found["starts"] <= borough.ends]
+    same = ["person", "client", "kind", "starts", "ends", "component_type", "component"]
+    found = found[found["starts"] <= borough.ends].drop_duplicates(same)
     return found.sort_values(["starts", "person", "kind"], kind="stable").reset_index(drop=True)
 
 
@@ -105,13 +106,26 @@ def _supported_already(rng: np.random.Generator, book: _Book) -> np.ndarray:
     _care_home(rng, book, person, since)
 
     person = np.flatnonzero(at_home & (years < 65))
-    component = pick(rng, ["Community Supported Living", "Direct Payment", "Day Support", "Shared Lives", "Professional Support"], [38, 30, 18, 5, 9], len(person))
+    component = pick(
+        rng,
+        ["Community Supported Living", "Direct Payment", "Day Support", "Shared Lives", "Professional Support"],
+        [38, 30, 18, 5, 9],
+        len(person),
+    )
     delivery = np.where(component == "Direct Payment", "Direct payment", "CASSR managed personal budget")
     since = begins - rng.integers(20, 4000, len(person))
     cost = np.round(rng.gamma(4, 90, len(person)), 2)
     book.write(
-        "Service", person, since, NEVER, component_type="Long Term Support: Community", component=component, delivery=delivery,
-        unit_cost=cost, cost_per="Per week", units=1.0,
+        "Service",
+        person,
+        since,
+        NEVER,
+        component_type="Long Term Support: Community",
+        component=component,
+        delivery=delivery,
+        unit_cost=cost,
+        cost_per="Per week",
+        units=1.0,
     )
     return at_home | in_care_home
 
@@ -146,7 +160,17 @@ def _journeys(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, s
             "person": caller,
             "asked": asked[caller],
             "decided": asked[caller] + rng.integers(0, 6, len(caller)),
-            "route": pick(rng, ["Community / Other route", "Diversion from Hospital Services", "Self-funder with depleted funds", "Planned Entry (Transition)"], [86, 9, 3, 2], len(caller)),
+            "route": pick(
+                rng,
+                [
+                    "Community / Other route",
+                    "Diversion from Hospital Services",
+                    "Self-funder with depleted funds",
+                    "Planned Entry (Transition)",
+                ],
+                [86, 9, 3, 2],
+                len(caller),
+            ),
             "plan": pick(rng, list(AFTER_A_CALL), list(AFTER_A_CALL.values()), len(caller)),
         }
     )
@@ -156,12 +180,24 @@ def _journeys(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, s
 
 def _tell(rng: np.random.Generator, book: _Book, journeys: pd.DataFrame) -> None:
     plan = journeys["plan"].to_numpy()
-    declined = ["NFA - Information & Advice / Signposting only", "NFA - Support declined", "NFA - Self-funded client (Inc. 12wk disregard)", "NFA - 100% NHS funded care"]
+    declined = [
+        "NFA - Information & Advice / Signposting only",
+        "NFA - Support declined",
+        "NFA - Self-funded client (Inc. 12wk disregard)",
+        "NFA - 100% NHS funded care",
+    ]
     nothing = pick(rng, declined, [62, 18, 14, 6], len(journeys))
-    outcome = np.select([plan == "reablement", plan == "assessment"], ["Progress to Reablement/ST-Max", "Progress to Assessment"], nothing)
+    outcome = np.select(
+        [plan == "reablement", plan == "assessment"], ["Progress to Reablement/ST-Max", "Progress to Assessment"], nothing
+    )
     book.write(
-        "Request", journeys["person"].to_numpy(), journeys["asked"].to_numpy(), journeys["decided"].to_numpy(),
-        outcome=outcome, route=journeys["route"].to_numpy(), note=pick(rng, NOTES, [70, 12, 6, 6, 6], len(journeys)),
+        "Request",
+        journeys["person"].to_numpy(),
+        journeys["asked"].to_numpy(),
+        journeys["decided"].to_numpy(),
+        outcome=outcome,
+        route=journeys["route"].to_numpy(),
+        note=pick(rng, NOTES, [70, 12, 6, 6, 6], len(journeys)),
     )
 
     chosen = journeys[plan == "reablement"]
@@ -172,16 +208,32 @@ def _tell(rng: np.random.Generator, book: _Book, journeys: pd.DataFrame) -> None
     returned = ~needs_more & (rng.random(size) < 0.08)
     finished = np.where(returned, "Admitted to hospital", "Service ended as planned")
     book.write(
-        "Service", person, starts, ends, outcome=np.where(needs_more, "Progress to Assessment", finished),
-        component_type="Short Term Support: ST-Max", component="Reablement", delivery="CASSR commissioned support",
-        unit_cost=REABLEMENT_PER_WEEK, cost_per="Per week", units=1.0,
+        "Service",
+        person,
+        starts,
+        ends,
+        outcome=np.where(needs_more, "Progress to Assessment", finished),
+        component_type="Short Term Support: ST-Max",
+        component="Reablement",
+        delivery="CASSR commissioned support",
+        unit_cost=REABLEMENT_PER_WEEK,
+        cost_per="Per week",
+        units=1.0,
     )
     fitted = rng.random(size) < 0.4
     equipped = int(fitted.sum())
     book.write(
-        "Service", person[fitted], starts[fitted], starts[fitted], outcome="Provision of service",
-        component_type="Short Term Support: Other Short Term", component="Equipment", delivery="CASSR commissioned support",
-        unit_cost=np.round(rng.gamma(2, 35, equipped), 2), cost_per="One-off", units=1.0,
+        "Service",
+        person[fitted],
+        starts[fitted],
+        starts[fitted],
+        outcome="Provision of service",
+        component_type="Short Term Support: Other Short Term",
+        component="Equipment",
+        delivery="CASSR commissioned support",
+        unit_cost=np.round(rng.gamma(2, 35, equipped), 2),
+        cost_per="One-off",
+        units=1.0,
     )
 
     assessed = journeys[plan == "assessment"]
@@ -189,10 +241,20 @@ def _tell(rng: np.random.Generator, book: _Book, journeys: pd.DataFrame) -> None
     starts = np.concatenate([ends[needs_more], assessed["decided"].to_numpy()]) + rng.integers(0, 9, len(person))
     ends = starts + 3 + rng.gamma(1.5, 8, len(person)).astype(int)
     eligible = rng.random(len(person)) < 0.72
-    refused = pick(rng, ["NFA - No services offered: Other reason", "NFA - Self-funded client (Inc. 12wk disregard)", "NFA - Support declined"], [50, 30, 20], len(person))
+    refused = pick(
+        rng,
+        ["NFA - No services offered: Other reason", "NFA - Self-funded client (Inc. 12wk disregard)", "NFA - Support declined"],
+        [50, 30, 20],
+        len(person),
+    )
     book.write(
-        "Assessment", person, starts, ends, outcome=np.where(eligible, "Progress to Support Planning / Services", refused),
-        assessment="Long term assessment", needs=np.where(eligible, "Yes", "No"),
+        "Assessment",
+        person,
+        starts,
+        ends,
+        outcome=np.where(eligible, "Progress to Support Planning / Services", refused),
+        assessment="Long term assessment",
+        needs=np.where(eligible, "Yes", "No"),
     )
     book.start_at_home(person[eligible], ends[eligible] + rng.integers(1, 15, int(eligible.sum())))
 
@@ -211,15 +273,25 @@ def _support_at_home(rng: np.random.Generator, book: _Book) -> None:
     by_hour = component == "Home Support"
     hours = np.round(3.5 + rng.gamma(2, 3.2, size), 1)
     book.write(
-        "Service", person, starts, enters, outcome=np.where(moves, "Progress to Re-assessment / Unplanned Review", ""),
-        component_type="Long Term Support: Community", component=component,
+        "Service",
+        person,
+        starts,
+        enters,
+        outcome=np.where(moves, "Progress to Re-assessment / Unplanned Review", ""),
+        component_type="Long Term Support: Community",
+        component=component,
         delivery=np.where(component == "Direct Payment", "Direct payment", "CASSR commissioned support"),
         unit_cost=np.where(by_hour, HOME_CARE_PER_HOUR, np.round(rng.gamma(4, 30, size), 2)),
-        cost_per=np.where(by_hour, "Per hour", "Per week"), units=np.where(by_hour, hours, 1.0),
+        cost_per=np.where(by_hour, "Per hour", "Per week"),
+        units=np.where(by_hour, hours, 1.0),
     )
     entering, day_of = person[moves], enters[moves]
     book.write(
-        "Review", entering, day_of - rng.integers(1, 8, len(entering)), day_of, review_reason="Unplanned review",
+        "Review",
+        entering,
+        day_of - rng.integers(1, 8, len(entering)),
+        day_of,
+        review_reason="Unplanned review",
         outcome="Progress to Support Planning / Services",
     )
     borough.move(entering, day_of, rng.integers(borough.first_care_home, len(borough.homes), len(entering)))
@@ -231,20 +303,43 @@ def _support_at_home(rng: np.random.Generator, book: _Book) -> None:
     carer, since = partner[cared], np.maximum(starts[cared], borough.begins) + rng.integers(5, 120, int(cared.sum()))
     given = rng.random(len(carer)) < 0.6
     book.write(
-        "Assessment", carer, since, since + 14, client="Carer", assessment="Short term assessment", needs=np.where(given, "Yes", "No"),
-        outcome=np.where(given, "Provision of service", "NFA - Information & Advice / Signposting only"), linked_person=person[cared],
+        "Assessment",
+        carer,
+        since,
+        since + 14,
+        client="Carer",
+        assessment="Short term assessment",
+        needs=np.where(given, "Yes", "No"),
+        outcome=np.where(given, "Provision of service", "NFA - Information & Advice / Signposting only"),
+        linked_person=person[cared],
     )
     book.write(
-        "Service", carer[given], since[given] + 14, since[given] + 14 + 365, client="Carer", outcome="Service ended as planned",
-        component_type="Carer Support: Direct to Carer", component="Direct Payment", delivery="Direct payment",
-        unit_cost=CARER_PAYMENT, cost_per="One-off", units=1.0, linked_person=person[cared][given],
+        "Service",
+        carer[given],
+        since[given] + 14,
+        since[given] + 14 + 365,
+        client="Carer",
+        outcome="Service ended as planned",
+        component_type="Carer Support: Direct to Carer",
+        component="Direct Payment",
+        delivery="Direct payment",
+        unit_cost=CARER_PAYMENT,
+        cost_per="One-off",
+        units=1.0,
+        linked_person=person[cared][given],
     )
 
 
 def _care_home(rng: np.random.Generator, book: _Book, person: np.ndarray, starts: np.ndarray) -> None:
     nursing = rng.random(len(person)) < 0.3
     book.write(
-        "Service", person, starts, NEVER, delivery="CASSR managed personal budget", cost_per="Per week", units=1.0,
+        "Service",
+        person,
+        starts,
+        NEVER,
+        delivery="CASSR managed personal budget",
+        cost_per="Per week",
+        units=1.0,
         component_type=np.where(nursing, "Long Term Support: Nursing Care", "Long Term Support: Residential Care"),
         component=np.where(nursing, "Long Term Nursing Care", "Long Term Residential Care"),
         unit_cost=np.where(nursing, NURSING_HOME_PER_WEEK, CARE_HOME_PER_WEEK),
@@ -262,7 +357,10 @@ def _reviews(rng: np.random.Generator, book: _Book) -> None:
         held = (due >= borough.begins) & (due < ends) & (due > starts) & (rng.random(len(starts)) < 0.75)
         size = int(held.sum())
         book.write(
-            "Review", services["person"].to_numpy()[held], due[held], due[held] + rng.integers(0, 5, size),
+            "Review",
+            services["person"].to_numpy()[held],
+            due[held],
+            due[held] + rng.integers(0, 5, size),
             review_reason="Planned review of long term support",
             outcome=pick(rng, ["No change in package", "Progress to Support Planning / Services"], [78, 22], size),
         )

@@ -9,9 +9,14 @@ with descriptions as (
 
     union all
 
-    -- The return and the person file share the child's id; a child that only the return knows has no name.
+    -- The return and the person file share the child's id; a child that only the return knows has no name,
+    -- and one that stands in its episodes only has nothing but the id.
     {{ person_descriptions(ref('stg_ssda903__header'), 'person_file', {
         'born_on': 'born_on', 'sex_code': 'sex_code', 'described_on': 'period_end'}, described_by='ssda903') }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_ssda903__episodes'), 'person_file', {}, described_by='ssda903_episodes') }}
 
     union all
 
@@ -37,22 +42,26 @@ with descriptions as (
         'described_on': 'coalesce(moved_in_on, period_start)'}) }}
 ),
 
--- The best description: in force before superseded, a person file before the return, the latest period, the latest day.
+-- The best description: the person file before the return, in force before superseded, the latest period and day.
 described as (
     select distinct on (person_record_id) *
     from descriptions
     order by
-        person_record_id, is_in_force desc, described_by = 'ssda903', period_end desc, described_on desc nulls last,
-        delivery_id desc, line_number desc
+        person_record_id, described_by = 'ssda903_episodes', described_by = 'ssda903', is_in_force desc,
+        period_end desc, described_on desc nulls last, delivery_id desc, line_number desc
 ),
 
 -- An NHS number is not forgotten because the latest row came without it; nor is a death.
 remembered as (
     select
         person_record_id,
-        (array_agg(nhs_number order by is_in_force desc, period_end desc, described_on desc nulls last, delivery_id desc, line_number desc)
-            filter (where nhs_number is not null))[1] as nhs_number,
-        max(died_on) filter (where is_in_force) as died_on
+        (array_agg(
+            nhs_number
+            order by is_in_force desc, period_end desc, described_on desc nulls last, delivery_id desc, line_number desc
+        ) filter (where nhs_number is not null))[1] as nhs_number,
+        max(died_on) filter (where is_in_force) as died_on,
+        bool_or(is_in_force) as is_in_force,
+        max(period_end) as last_period_end
     from descriptions
     group by person_record_id
 )
@@ -77,7 +86,7 @@ select
     described.uprn,
     described.phone,
     described.gp_practice_code,
-    described.is_in_force,
-    described.period_end as last_period_end
+    remembered.is_in_force,
+    remembered.last_period_end
 from described
 inner join remembered on remembered.person_record_id = described.person_record_id

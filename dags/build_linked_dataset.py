@@ -1,0 +1,64 @@
+"""What was accepted is cleaned, its people are recognised, and the linked dataset is built, tested and published.
+
+Runs when an organisation's delivery was accepted, and every night. A burst of deliveries makes one build: a run waits
+until none is arriving, takes its work from the ledger, and is skipped where nothing is new. dbt runs one at a time, in
+the pool `dbt`. Nobody sees a build before all of it is tested and published.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, task
+from airflow.sdk.exceptions import AirflowSkipException
+from cares import contracts, deliveries
+
+with DAG(
+    "build_linked_dataset",
+    description="Staging, person index, care events, linked care, insight, publish",
+    schedule=AssetOrTimeSchedule(
+        timetable=CronTriggerTimetable("0 2 * * *", timezone="Europe/London"),
+        assets=AssetAny(*(Asset(f"accepted/{organisation}") for organisation in contracts.load().organisations)),
+    ),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["build"],
+    default_args={"owner": "data engineering", "pool": "dbt"},
+):
+
+    @task.sensor(poke_interval=5, timeout=3600, pool="default_pool")
+    def nothing_is_arriving() -> bool:
+        return not deliveries.are_arriving()
+
+    @task
+    def start() -> int:
+        from cares import builds
+
+        if not builds.has_work():
+            raise AirflowSkipException("Nothing was accepted, released or withdrawn since the last build.")
+        return builds.start_build()
+
+    @task
+    def run_layer(build: int, layer: str) -> None:
+        from cares import builds
+
+        builds.run_layer(build, layer)
+
+    @task
+    def update_person_index(build: int) -> None:
+        from cares import builds
+
+        builds.update_person_index(build)
+
+    @task(outlets=[Asset("published/linked_dataset")])
+    def publish(build: int) -> None:
+        from cares import builds
+
+        builds.publish(build)
+
+    build = start()
+    staging, person_records, care_events, linked_care, insight = (
+        run_layer.override(task_id=layer)(build, layer)
+        for layer in ("staging", "person_records", "care_events", "linked_care", "insight")
+    )
+    nothing_is_arriving() >> build
+    staging >> person_records >> update_person_index(build) >> care_events >> linked_care >> insight >> publish(build)

@@ -1,0 +1,476 @@
+"""Builds: from accepted rows to published tables, one layer at a time.
+
+A build makes the marts in schemas of its own and tests them there; only then are the published views
+repointed, all in one transaction. dbt runs inside this process and says nothing itself: what became of
+each model and test is written to the ledger, without values.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+
+from cares import landing, simulated, warehouse
+from cares.governance import pseudonyms
+from cares.person_index import IndexSummary
+from cares.person_index import update as update_index
+from cares.settings import DBT_PROJECT, var_folder
+
+if TYPE_CHECKING:
+    from dbt.artifacts.schemas.results import NodeResult
+    from dbt.contracts.graph.manifest import Manifest
+
+# In the order of the build; the person index is updated between its records and the care events.
+LAYERS = {
+    "staging": "path:models/staging",
+    "person_records": "path:models/intermediate/person_index",
+    "care_events": "path:models/intermediate/care_events",
+    "linked_care": "path:models/marts/linked_care",
+    "insight": "path:models/marts/insight",
+}
+PUBLISHED_SCHEMAS = ("linked_care", "insight")
+PURPOSE_OF_INSIGHT = "planning"
+
+_GOOD = ("success", "pass", "warn", "no-op")
+_WITHOUT_NEWS = ("received", "duplicate received", "held", "rejected", "columns left out")
+
+# What PostgreSQL and dbt say about our own SQL, never about values.
+_SAFE_MESSAGES = re.compile(
+    r'relation "[\w.]+" does not exist|column "?[\w.]+"? does not exist|schema "\w+" does not exist'
+    r"|permission denied for \w+ \w+|canceling statement due to \w+(?: \w+)?(?: timeout)?|deadlock detected"
+    r"|syntax error at or near|No space left on device|out of memory|too many connections|server closed the connection"
+    r"|This model has an enforced contract that failed|The source and target schemas on this incremental model are out of sync"
+)
+
+_manifests: dict[str, Manifest] = {}
+
+
+class BuildError(Exception):
+    """A build that cannot go on: says which model or state and what to do, never a value."""
+
+
+def has_work() -> bool:
+    """Was anything accepted, released, revised or withdrawn since the last build that came to its end began?"""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        return connection.execute(
+            """
+            select exists (
+                select from ledger.delivery_event
+                where not event = any(%s)
+                    and at > (
+                        select coalesce(max(started_at), '-infinity') from ledger.build
+                        where state in ('tested', 'published', 'superseded', 'dropped')
+                    )
+            )
+            """,
+            (list(_WITHOUT_NEWS),),
+        ).fetchone()[0]
+
+
+def build(rebuild_staging: bool = False, say: Callable[[str], None] = lambda step: None) -> int:
+    """Build, test and publish the linked dataset; returns the build's number.
+
+    `rebuild_staging` cleans every accepted row anew, for when the cleaning itself was changed. `say` is
+    told each step as it begins. Raises BuildError or `WarehouseError`; what was published before stays.
+    """
+    build_id = start_build()
+    for layer in LAYERS:
+        say(layer.replace("_", " "))
+        run_layer(build_id, layer, full_refresh=rebuild_staging and layer == "staging")
+        if layer == "person_records":
+            say("person index")
+            update_person_index(build_id)
+    say("publish")
+    publish(build_id)
+    return build_id
+
+
+def start_build() -> int:
+    """Begin a build and return its number; a build that was left unfinished is given up.
+
+    Waits for a step of another build that is running.
+    """
+    landing.prepare()
+    with _one_at_a_time(), warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        for schema in PUBLISHED_SCHEMAS:
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(_next(schema))))
+        build_id = connection.execute("insert into ledger.build default values returning build_id").fetchone()[0]
+        connection.execute(
+            """
+            update ledger.build set state = 'failed', finished_at = now(), message = %s
+            where state = 'building' and build_id <> %s
+            """,
+            (f"given up: build {build_id} began", build_id),
+        )
+    return build_id
+
+
+def run_layer(build_id: int, layer: str, full_refresh: bool = False) -> None:
+    """Build one of `LAYERS` with dbt and test it; the outcome of each model and test goes to the ledger.
+
+    Raises BuildError naming the models and tests that failed; the build is failed then.
+    """
+    with _step(build_id):
+        without = ["--exclude-resource-type", "unit_test"]
+        results = _run_dbt("build", "--select", LAYERS[layer], *without, *(["--full-refresh"] if full_refresh else []))
+        outcomes = [_outcome(result) for result in results]
+        _record(build_id, layer, outcomes)
+        failed = [f"{kind} {name}: {message}" for name, kind, outcome, _, _, message in outcomes if outcome not in _GOOD]
+        if failed:
+            raise BuildError(f"{layer}: {len(failed)} of {len(outcomes)} failed. {'; '.join(failed[:5])}")
+
+
+def run_unit_tests() -> list[NodeResult]:
+    """Run dbt's unit tests, on made-up rows; the tables of the next build must be there. Returns dbt's results."""
+    with _one_at_a_time():
+        return _run_dbt("test", "--select", "test_type:unit")
+
+
+def update_person_index(build_id: int) -> IndexSummary:
+    """Recognise the people in `int_person_records`, and give new ones their pseudonyms.
+
+    Raises `WarehouseError` or `PseudonymKeyError`; the build is failed then and the index as it was.
+    """
+    with _step(build_id):
+        summary = update_index()
+        pseudonyms.pseudonymise(PURPOSE_OF_INSIGHT)
+        seconds = round(summary.seconds, 3)
+        _record(build_id, "person_index", [("person_index", "model", "success", seconds, summary.person_records, None)])
+        return summary
+
+
+def publish(build_id: int) -> None:
+    """Let readers see a build whose layers all came to a good end, then drop builds that are no longer needed.
+
+    A build that was published or tested before can be published again. Raises BuildError if a layer is
+    missing or failed, or if a published table would lose a column or change a type.
+    """
+    with _one_at_a_time(), warehouse.safe_errors():
+        with warehouse.connect("pipeline") as connection:
+            state = _state(connection, build_id)
+            if state not in ("building", "tested", "superseded"):
+                raise BuildError(f"Build {build_id} is {state} and cannot be published.")
+            if state == "building":
+                _finish(connection, build_id)
+        with warehouse.connect("pipeline") as connection:
+            _repoint(connection, build_id, may_lose_columns=False)
+    drop_old()
+
+
+def back() -> int:
+    """Publish the build before the published one again, and return its number.
+
+    Columns that it does not have yet are empty. Raises BuildError if there is none.
+    """
+    with _one_at_a_time(), warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        earlier = connection.execute(
+            """
+            select build_id from ledger.build
+            where state in ('tested', 'superseded')
+                and build_id < (select build_id from ledger.build where state = 'published')
+            order by build_id desc limit 1
+            """
+        ).fetchone()
+        if not earlier:
+            raise BuildError("There is no earlier build to go back to.")
+        _repoint(connection, earlier[0], may_lose_columns=True)
+        return earlier[0]
+
+
+def published_build() -> int | None:
+    """The number of the build that readers see; None before the first."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        row = connection.execute("select build_id from ledger.build where state = 'published'").fetchone()
+    return row[0] if row else None
+
+
+def drop_old() -> list[int]:
+    """Drop the tables of all builds but the published one and the one before it; returns the builds dropped.
+
+    A build that somebody is still reading is left for the next time.
+    """
+    dropped = []
+    with _one_at_a_time(), warehouse.safe_errors(), warehouse.connect("pipeline", autocommit=True) as connection:
+        connection.execute("set lock_timeout = '5s'")
+        old = connection.execute(
+            """
+            select build_id from ledger.build
+            where state in ('tested', 'superseded') and build_id <> (
+                select coalesce(max(earlier.build_id), 0) from ledger.build as earlier
+                where earlier.state in ('tested', 'superseded')
+                    and earlier.build_id < (select build_id from ledger.build where state = 'published')
+            ) and exists (select from ledger.build where state = 'published')
+            order by build_id
+            """
+        ).fetchall()
+        for (build_id,) in old:
+            try:
+                with connection.transaction():
+                    for schema in PUBLISHED_SCHEMAS:
+                        _drop_schema(connection, _schema_of(schema, build_id))
+                    connection.execute("update ledger.build set state = 'dropped' where build_id = %s", (build_id,))
+            except psycopg.errors.LockNotAvailable:
+                continue
+            dropped.append(build_id)
+    return dropped
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Hold the lock of all builds; other processes wait."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline", autocommit=True) as guard:
+        guard.execute("select pg_advisory_lock(hashtext('cares.builds'))")
+        yield
+
+
+@contextmanager
+def _step(build_id: int) -> Iterator[None]:
+    """One step of a build that is being built; whatever goes wrong fails the build."""
+    with _one_at_a_time():
+        with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+            state = _state(connection, build_id)
+        if state != "building":
+            raise BuildError(f"Build {build_id} is {state}; start a new one with: cares build run")
+        try:
+            yield
+        except Exception as error:
+            ours = type(error).__module__.startswith("cares.")
+            _fail(build_id, str(error) if ours else type(error).__name__)
+            raise
+
+
+def _state(connection: psycopg.Connection, build_id: int) -> str:
+    row = connection.execute("select state from ledger.build where build_id = %s", (build_id,)).fetchone()
+    if not row:
+        raise BuildError(f"There is no build {build_id}.")
+    return row[0]
+
+
+def _fail(build_id: int, message: str) -> None:
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        connection.execute(
+            "update ledger.build set state = 'failed', finished_at = clock_timestamp(), message = %s where build_id = %s",
+            (message, build_id),
+        )
+
+
+def _run_dbt(command: str, *arguments: str) -> list[NodeResult]:
+    """Run dbt in this process, silently, with its files under `VAR/dbt`; raises BuildError if it cannot start."""
+    from dbt.cli.main import dbtRunner
+
+    address = conninfo_to_dict(warehouse.url("pipeline"))
+    with _environment(
+        CARES_DBT_HOST=address.get("host", ""),
+        CARES_DBT_PORT=address.get("port", "5432"),
+        CARES_DBT_USER=address["user"],
+        CARES_DBT_DATABASE=address["dbname"],
+        CARES_DBT_SSLMODE=address.get("sslmode", "prefer"),
+        DBT_ENV_SECRET_CARES_PASSWORD=address["password"],
+    ):
+        where = f"{address.get('host')}:{address.get('port')}/{address['dbname']}"
+        if where not in _manifests:
+            parsed = dbtRunner().invoke(["parse", *_dbt_options()])
+            if not parsed.success:
+                raise BuildError(f"The dbt project cannot be read: {_safe(str(parsed.exception))}. Try: dbt parse")
+            _manifests[where] = parsed.result
+        outcome = dbtRunner(manifest=_manifests[where]).invoke(
+            [command, *arguments, "--indirect-selection", "buildable", *_dbt_options()]
+        )
+    if outcome.result is None:
+        raise BuildError(f"dbt could not run: {_safe(str(outcome.exception))}")
+    return list(outcome.result.results)
+
+
+def _dbt_options() -> list[str]:
+    # dbt's own messages quote the data where the database does: none of them is shown or kept.
+    return [
+        *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+        *("--target-path", str(var_folder("dbt", "target")), "--log-path", str(var_folder("dbt", "logs"))),
+        *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors"),
+    ]
+
+
+@contextmanager
+def _environment(**values: Any) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: str(value) for name, value in values.items()})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def _outcome(result: NodeResult) -> tuple[str, str, str, float, int | None, str | None]:
+    """Name, kind, outcome, seconds, rows and message of one model or test."""
+    outcome, kind = str(result.status), str(result.node.resource_type)
+    message = None
+    if outcome == "fail":
+        message = f"{result.failures} rows fail"
+    elif outcome == "skipped":
+        message = "left out because something before it failed"
+    elif outcome not in _GOOD:
+        message = _safe(result.message or "")
+    rows = result.failures if kind == "test" else (result.adapter_response or {}).get("rows_affected")
+    return result.node.name, kind, outcome, round(result.execution_time, 3), rows, message
+
+
+def _safe(message: str) -> str:
+    known = _SAFE_MESSAGES.search(message)
+    return known.group() if known else "an error whose text is not shown, because it may quote the data"
+
+
+def _record(build_id: int, layer: str, outcomes: list[tuple[str, str, str, float, int | None, str | None]]) -> None:
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection, connection.cursor() as cursor:
+        cursor.execute("delete from ledger.model_outcome where build_id = %s and layer = %s", (build_id, layer))
+        cursor.executemany(
+            """
+            insert into ledger.model_outcome (build_id, layer, model, kind, outcome, seconds, rows, message)
+            values (%s, %s, %s, %s, %s, %s, %s, %s)
+            """,
+            [(build_id, layer, *outcome) for outcome in outcomes],
+        )
+
+
+def _finish(connection: psycopg.Connection, build_id: int) -> None:
+    """Call the build tested if every layer is there and good, and name its schemas after it."""
+    good = {
+        layer
+        for layer, is_good in connection.execute(
+            "select layer, bool_and(outcome = any(%s)) from ledger.model_outcome where build_id = %s group by layer",
+            (list(_GOOD), build_id),
+        )
+        if is_good
+    }
+    missing = [layer for layer in (*LAYERS, "person_index") if layer not in good]
+    if missing:
+        raise BuildError(f"Build {build_id} cannot be published: not built, or failed: {', '.join(missing)}.")
+    for schema in PUBLISHED_SCHEMAS:
+        connection.execute(
+            sql.SQL("alter schema {} rename to {}").format(
+                sql.Identifier(_next(schema)), sql.Identifier(_schema_of(schema, build_id))
+            )
+        )
+    connection.execute(
+        "update ledger.build set state = 'tested', finished_at = clock_timestamp() where build_id = %s", (build_id,)
+    )
+
+
+def _repoint(connection: psycopg.Connection, build_id: int, may_lose_columns: bool) -> None:
+    """Let every published view read from the build's tables, and write down that it is the published one."""
+    remark = f"Build {build_id}." + (f" {simulated.WORD}." if simulated.is_simulated() else "")
+    for schema in PUBLISHED_SCHEMAS:
+        published, built = _columns(connection, schema), _columns(connection, _schema_of(schema, build_id))
+        gone = published.keys() - built.keys()
+        if gone:
+            raise BuildError(
+                f"Build {build_id} has no {schema}.{min(gone)}, which is published. "
+                "Take a table away by a migration that drops its view."
+            )
+        for table, columns in sorted(built.items()):
+            before = published.get(table, {})
+            source = sql.Identifier(_schema_of(schema, build_id), table)
+            _refuse_breaking_change(f"{schema}.{table}", before, columns, may_lose_columns)
+            _create_view(connection, sql.Identifier(schema, table), source, before, columns)
+            _copy_comments(connection, schema, table, source, remark)
+    connection.execute("grant select on all tables in schema insight to cares_analyst")
+    connection.execute("update ledger.build set state = 'superseded' where state = 'published'")
+    connection.execute(
+        "update ledger.build set state = 'published', published_at = clock_timestamp() where build_id = %s", (build_id,)
+    )
+
+
+def _columns(connection: psycopg.Connection, schema: str) -> dict[str, dict[str, str]]:
+    """The tables or views of a schema: name -> column -> type, in their order."""
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, data_type in connection.execute(
+        """
+        select class.relname, attribute.attname, format_type(attribute.atttypid, attribute.atttypmod)
+        from pg_class as class
+        inner join pg_attribute as attribute on attribute.attrelid = class.oid
+        where class.relnamespace = to_regnamespace(%s) and class.relkind in ('r', 'v')
+            and attribute.attnum > 0 and not attribute.attisdropped
+        order by class.relname, attribute.attnum
+        """,
+        (schema,),
+    ):
+        tables.setdefault(table, {})[column] = data_type
+    return tables
+
+
+def _refuse_breaking_change(table: str, before: dict[str, str], now: dict[str, str], may_lose_columns: bool) -> None:
+    lost = [column for column in before if column not in now]
+    changed = [
+        f"{column} from {before[column]} to {now[column]}"
+        for column in before
+        if now.get(column, before[column]) != before[column]
+    ]
+    if lost and not may_lose_columns:
+        raise BuildError(f"{table} would lose {', '.join(lost)}. Readers rely on it: give the changed table a new name.")
+    if changed:
+        raise BuildError(f"{table} would change {', '.join(changed)}. Readers rely on it: give the changed table a new name.")
+
+
+def _create_view(
+    connection: psycopg.Connection,
+    view: sql.Identifier,
+    source: sql.Identifier,
+    before: dict[str, str],
+    columns: dict[str, str],
+) -> None:
+    """Repoint or make a view; its columns stay where they are, new ones come last."""
+    selected = [
+        sql.Identifier(column)
+        if column in columns
+        else sql.SQL("cast(null as {}) as {}").format(sql.SQL(before[column]), sql.Identifier(column))
+        for column in (*before, *(column for column in columns if column not in before))
+    ]
+    connection.execute(
+        sql.SQL("create or replace view {} as select {} from {}").format(view, sql.SQL(", ").join(selected), source)
+    )
+
+
+def _copy_comments(
+    connection: psycopg.Connection, schema: str, table: str, source: sql.Identifier, remark: str
+) -> None:
+    """Give a view what its table says of itself and of its columns, and the remark."""
+    comments = connection.execute(
+        """
+        select attribute.attname, description.description
+        from pg_description as description
+        left join pg_attribute as attribute
+            on attribute.attrelid = description.objoid and attribute.attnum = nullif(description.objsubid, 0)
+        where description.classoid = 'pg_class'::regclass and description.objoid = %s::regclass
+        """,
+        (source.as_string(connection),),
+    ).fetchall()
+    for column, comment in comments:
+        kind, name = ("column", (schema, table, column)) if column else ("view", (schema, table))
+        text = comment if column else f"{comment} {remark}"
+        connection.execute(sql.SQL("comment on {} {} is {}").format(sql.SQL(kind), sql.Identifier(*name), text))
+
+
+def _drop_schema(connection: psycopg.Connection, schema: str) -> None:
+    """Drop a build's tables and their schema; refused by the database if anybody's view reads them."""
+    tables = [sql.Identifier(schema, table) for table in _columns(connection, schema)]
+    if tables:
+        connection.execute(sql.SQL("drop table {}").format(sql.SQL(", ").join(tables)))
+    connection.execute(sql.SQL("drop schema if exists {}").format(sql.Identifier(schema)))
+
+
+def _next(schema: str) -> str:
+    return f"{schema}__next"
+
+
+def _schema_of(schema: str, build_id: int) -> str:
+    return f"{schema}__b{build_id:06d}"

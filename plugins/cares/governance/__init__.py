@@ -1,0 +1,1 @@
+"""Governance as data that the pipeline obeys: agreements, pseudonyms."""

@@ -1,0 +1,15 @@
+"""A made-up borough with known truth: who lives there, what care they have, and what each organisation sends of it.
+
+`Simulation` makes the borough from a number of people and a seed, and writes an outbox and its answer key.
+The same seed gives the same bytes. Of `cares` it knows the contracts only, so that nothing which it
+knows about who is who can reach the person index.
+
+residents and homes: who lives where. hospital, social_care, looked_after: what happens to them. records: what each
+organisation has on file. council, trust, landlord: what they send. faults: what is wrong with it, on purpose.
+"""
+
+from __future__ import annotations
+
+from cares.simulator.simulation import Delivered, Simulation, SimulationError
+
+__all__ = ["Delivered", "Simulation", "SimulationError"]

@@ -1,0 +1,124 @@
+"""What Torus sends: its tenancies and the people who live in them, as they stand at the end of each month."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cares.contracts import Period, Table
+from cares.simulator.chance import pick, stream
+from cares.simulator.days import ALWAYS, NEVER, day, uk
+from cares.simulator.records import Records
+from cares.simulator.residents import Borough
+from cares.simulator.sheets import Sheet
+
+TENURES = {"Assured": 55, "Secure": 20, "Assured Shorthold": 12, "Starter": 9, "Fixed Term": 4}
+RELATIONSHIPS = {"partner": "Partner", "child": "Child", "sharer": "Lodger"}
+ENDED_ARE_SHOWN_FOR_DAYS = 90
+
+
+def stays_in_homes(borough: Borough) -> pd.DataFrame:
+    """Who lived in which home of Torus's from when until when: columns person, home, moved_in, moved_out."""
+    residences = borough.residences
+    person, since, home = residences.subjects, residences.from_days, residences.values
+    until = np.append(np.where(person[1:] == person[:-1], since[1:], NEVER), NEVER)
+    people = borough.people
+    until = np.minimum(until, np.where(people["died"].to_numpy()[person] < NEVER, people["died"].to_numpy()[person] + 14, NEVER))
+    lived = pd.DataFrame(
+        {"person": person, "home": home, "moved_in": np.maximum(since, people["born"].to_numpy()[person]), "moved_out": until}
+    )
+    lived["from_the_start"] = since == ALWAYS
+    torus = (borough.homes["tenure"] == "torus").to_numpy()[home]
+    lived = lived[torus & (lived["moved_in"] < lived["moved_out"]) & (lived["moved_in"] <= borough.ends)]
+    # Whoever comes back to a home has one membership that goes on.
+    together = lived.groupby(["home", "person"], as_index=False, sort=True)
+    return together.agg({"moved_in": "min", "moved_out": "max", "from_the_start": "max"})
+
+
+class Tenancies:
+    """The snapshot of each month: what goes on, and what ended in the last three months."""
+
+    slug = "torus/tenancies"
+
+    def __init__(self, seed: int, borough: Borough, members: pd.DataFrame, records: Records) -> None:
+        self.borough, self.records = borough, records
+        rng = stream(seed, "tenancies")
+        homes, place = np.unique(members["home"], return_inverse=True)
+        begun = np.full(len(homes), NEVER)
+        np.minimum.at(begun, place, np.where(members["from_the_start"], NEVER, members["moved_in"]))
+        # Where somebody lived from the start, the tenancy began some time before the borough's story does.
+        earlier = borough.begins - 30 - rng.gamma(1.3, 2200, len(homes)).astype(int)
+        was_there = np.zeros(len(homes), dtype=bool)
+        was_there[place[members["from_the_start"]]] = True
+        eldest = np.full(len(homes), NEVER)
+        np.minimum.at(eldest, place, borough.people["born"].to_numpy()[members["person"]])
+        begun = np.where(was_there, np.minimum(np.maximum(earlier, eldest + 6200), borough.begins - 30), begun)
+        ended = np.zeros(len(homes), dtype=int)
+        np.maximum.at(ended, place, members["moved_out"].to_numpy())
+        self.homes, self.begun, self.ended = homes, begun, ended
+        self.reference = np.array([f"TEN{number:06d}" for number in rng.permutation(len(homes) * 2)[: len(homes)]], dtype=object)
+        tenure = pick(rng, list(TENURES), list(TENURES.values()), len(homes))
+        self.tenure = np.where(borough.homes["is_sheltered"].to_numpy()[homes], "Assured", tenure)
+        self.members = members.assign(tenancy=place, moved_in=np.maximum(members["moved_in"], begun[place]))
+
+    def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]:
+        """Both files of a month."""
+        end = day(period.end)
+        shown_from = end - ENDED_ARE_SHOWN_FOR_DAYS
+        tenancy = np.flatnonzero((self.begun <= end) & (self.ended >= shown_from))
+        members = self.members
+        chosen = members[
+            (members["moved_in"] <= end) & (members["moved_out"] >= shown_from) & np.isin(members["tenancy"], tenancy)
+        ]
+        records = self.records
+        record = records.of(chosen["person"].to_numpy(), end)
+        records.is_used[record] = True
+        # The main tenant is the first of the household who lives there still, or else who lived there last.
+        gone = (chosen["moved_out"] <= end).to_numpy()
+        first = (
+            chosen.assign(gone=gone, record=record)
+            .sort_values(["tenancy", "gone", "person"], kind="stable")
+            .drop_duplicates("tenancy")
+        )
+        main = pd.Series(first["record"].to_numpy(), index=first["tenancy"].to_numpy()).reindex(tenancy)
+        tenancy = tenancy[main.notna().to_numpy()]
+        main_record = main.dropna().to_numpy(dtype=int)
+
+        homes = self.borough.homes.iloc[self.homes[tenancy]]
+        ended = self.ended[tenancy]
+        tenancies = Sheet(
+            len(tenancy),
+            {
+                "Tenancy Reference": self.reference[tenancy],
+                "Property Reference": homes["property_reference"].to_numpy(),
+                "UPRN": homes["uprn"].to_numpy(),
+                "Address": homes["address"].to_numpy(),
+                "Postcode": homes["postcode"].to_numpy(),
+                "Tenure": self.tenure[tenancy],
+                "Sheltered": np.where(homes["is_sheltered"], "Y", "N"),
+                "Tenancy Start Date": uk(self.begun[tenancy]),
+                "Tenancy End Date": uk(np.where(ended <= end, ended, NEVER)),
+                "Main Tenant Reference": records.local_id[main_record],
+            },
+        )
+        of_tenancy = chosen["tenancy"].to_numpy()
+        is_main = np.isin(record, main_record) & (record == main.reindex(of_tenancy).to_numpy())
+        role = self.borough.people["role"].to_numpy()[chosen["person"]]
+        relationship = np.array([RELATIONSHIPS.get(name, "Other") for name in role], dtype=object)
+        household_members = Sheet(
+            len(chosen),
+            {
+                "Person Reference": records.local_id[record],
+                "Tenancy Reference": self.reference[of_tenancy],
+                "NHS Number": records.nhs_number[record],
+                "Forename": records.forename[record],
+                "Surname": records.surname(record, end),
+                "Date of Birth": uk(records.born[record]),
+                "Gender": records.sex[record],
+                "Relationship To Main Tenant": np.where(is_main, "Main Tenant", relationship),
+                "Phone": records.phone[record],
+                "Moved In Date": uk(chosen["moved_in"].to_numpy()),
+                "Moved Out Date": uk(np.where(gone, chosen["moved_out"], NEVER)),
+            },
+        )
+        return {"tenancies": tenancies, "household_members": household_members}

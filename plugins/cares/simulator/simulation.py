@@ -1,0 +1,207 @@
+"""From a number of people and a seed to an outbox and its answer key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from cares import contracts
+from cares.contracts import Feed, Period, Table
+from cares.simulator import council, faults, hospital, identifiers, landlord, looked_after, outbox, residents, social_care, trust
+from cares.simulator.chance import stream
+from cares.simulator.days import day
+from cares.simulator.records import Records
+from cares.simulator.sheets import Sheet
+
+FEWEST_PEOPLE = 300
+TOLD_BEFORE_MONTHS = 15  # how long before the first delivery lives are told: a first delivery looks back
+AGREEMENTS = {  # feed: number of the schedule, purposes
+    "council/adult_social_care": (1, "direct care;planning;board reporting"),
+    "council/looked_after_children": (2, "direct care;planning;board reporting"),
+    "council/childrens_person_file": (2, "direct care;planning"),
+    "sthk/admitted_patient_care": (3, "direct care;planning;board reporting"),
+    "torus/tenancies": (4, "direct care;planning"),
+}
+LINE_ENDS = {"council": "\r\n", "sthk": "\n", "torus": "\n"}
+
+
+class SimulationError(Exception):
+    """What was asked for cannot be simulated: says what to ask instead."""
+
+
+class _Sender(Protocol):
+    slug: str
+
+    def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]: ...
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """One delivery that was written: its feed, folder, rows, and what should become of it."""
+
+    feed: str
+    folder: str
+    rows: int
+    expected: str
+
+
+class Simulation:
+    """A borough and what its organisations send from the month `first` to the month `last`, both like 2018-10.
+
+    Deliveries are those of the periods that end in these months. `la_code` is the council's code in adult
+    social care, which is not publicly known. Raises SimulationError for a borough that cannot be made.
+    """
+
+    def __init__(self, people: int, seed: int, first: str = "2018-10", last: str = "2020-06", la_code: str = "999") -> None:
+        if people < FEWEST_PEOPLE:
+            raise SimulationError(f"a borough needs at least {FEWEST_PEOPLE} people, not {people}")
+        try:
+            self.first, self.last = contracts.parse_period(first, "month").start, contracts.parse_period(last, "month").end
+        except contracts.ContractError as error:
+            raise SimulationError(str(error)) from None
+        if self.first > self.last:
+            raise SimulationError(f"the first month, {first}, comes after the last, {last}")
+        self.seed = seed
+        self.how = f"people: {people}, seed: {seed}, from: {first}, until: {last}, code of the council: {la_code}"
+        begins = day(self.first - timedelta(days=round(TOLD_BEFORE_MONTHS * 30.44)))
+        borough = residents.build(seed, people, begins, day(self.last))
+        stays = hospital.stays(seed, borough)
+        events = social_care.events(seed, borough, stays)
+        lives = looked_after.lives(seed, borough)
+        tenants = landlord.stays_in_homes(borough)
+        known_children = np.concatenate([lives.spells["person"].to_numpy(), lives.leavers["person"].to_numpy()])
+        known_adults = np.concatenate([events["person"].to_numpy(), events["linked_person"].dropna().to_numpy(dtype=int)])
+        patients = np.concatenate([stays["person"].to_numpy(), stays["mother"].to_numpy()[stays["mother"] >= 0]])
+        cld, children, apc, housing = self.records = [
+            Records(seed, "cld", "council", borough, known_adults),
+            Records(seed, "person_file", "council", borough, known_children),
+            Records(seed, "apc", "sthk", borough, patients),
+            Records(seed, "housing", "torus", borough, tenants["person"].to_numpy()),
+        ]
+        self.senders: list[_Sender] = [
+            council.AdultSocialCare(borough, events, cld, la_code),
+            council.LookedAfterChildren(borough, lives, children),
+            council.ChildrensPersonFile(borough, lives, children),
+            trust.AdmittedPatientCare(seed, borough, stays, *hospital.episodes(seed, borough, stays), apc),
+            landlord.Tenancies(seed, borough, tenants, housing),
+        ]
+        self.feeds = contracts.load().feeds
+
+    def due(self) -> list[tuple[_Sender, Feed, Period, int]]:
+        """Every delivery that is due, in the order in which their periods end; the number is its place in its feed."""
+        due = []
+        for sender in self.senders:
+            feed = self.feeds[sender.slug]
+            due += [(sender, feed, period, place) for place, period in enumerate(_periods(feed, self.first, self.last))]
+        return sorted(due, key=lambda each: (each[2].end, each[1].slug))
+
+    def number_of_deliveries(self) -> int:
+        """How many deliveries `write` will make, those sent again among them."""
+        return sum(1 + faults.is_sent_again(feed.slug, place) for _, feed, _, place in self.due())
+
+    def write(self, out: Path) -> Iterator[Delivered]:
+        """Write outbox, agreements and answer key below `out`, one delivery at a time.
+
+        Yields each delivery when it is there; the answer key is complete after the last. Raises
+        outbox.OutboxError for a folder that holds anything else.
+        """
+        outbox.prepare(out, self.how)
+        self._write_agreements(out)
+        planted: list[list[object]] = []
+        totals: list[list[Any]] = []
+        for sender, feed, period, place in self.due():
+            tables = _tables(feed, period)
+            sheets = sender.sheets(period, tables)
+            for attempt in self._attempts(feed, period, place, tables, sheets):
+                folder = f"{period.label}{attempt.suffix}"
+                outbox.deliver(out, feed.slug, folder, attempt.files)
+                for fault in attempt.faults:
+                    where = [fault.file, fault.line, fault.column]
+                    planted.append([feed.slug, period.label, folder, *where, fault.fault, fault.expected, fault.rule])
+                counts = list(_totals(feed, period, folder, attempt))
+                totals += counts
+                yield Delivered(feed.slug, folder, sum(row[TOTALS.index("rows_written")] for row in counts), attempt.expected)
+        key = out / "answer_key"
+        outbox.write_table(key / "faults.csv", "feed period folder file line column fault expected rule".split(), planted)
+        outbox.write_table(key / "totals.csv", TOTALS, totals)
+        outbox.write_table(key / "persons.csv", "organisation source local_person_id person".split(), self._who_is_who())
+
+    def _attempts(
+        self, feed: Feed, period: Period, place: int, tables: dict[str, Table], sheets: dict[str, Sheet]
+    ) -> list[faults.Attempt]:
+        version = feed.version(period)
+        rng = stream(self.seed, f"faults {feed.slug} {period.label}")
+        found = [
+            fault for name, sheet in sheets.items() for fault in faults.plant_in_values(rng, sheet, tables[name], feed, version)
+        ]
+        headers = {name: list(tables[name].columns(version)) for name in sheets}
+        mandatory = {name: tables[name].must_be_present(version) for name in sheets}
+        planned = faults.PLAN.get(feed.slug, {}).get(place)
+        return faults.attempts(rng, planned, sheets, headers, found, feed, mandatory, LINE_ENDS[feed.organisation])
+
+    def _who_is_who(self) -> Iterator[list[object]]:
+        for records in self.records:
+            for number in np.flatnonzero(records.is_used):
+                yield [records.organisation, records.source, records.local_id[number], int(records.person[number])]
+
+    def _write_agreements(self, out: Path) -> None:
+        signed, starts = self.first - timedelta(days=60), self.first - timedelta(days=30)
+        rows = [
+            [f"SIMULATED data sharing agreement, schedule {schedule}", feed, purposes, signed, starts, "", "keep until"]
+            for feed, (schedule, purposes) in AGREEMENTS.items()
+        ]
+        headers = "agreement feed purposes signed_on in_force_from in_force_until on_ending".split()
+        outbox.write_table(out / "agreements.csv", headers, rows)
+
+
+TOTALS = (
+    "feed period folder table file expected rows_written rows_unreadable rows_to_set_aside values_to_set_aside "
+    "nhs_numbers_missing nhs_numbers_failing_the_check"
+).split()
+
+
+def _totals(feed: Feed, period: Period, folder: str, attempt: faults.Attempt) -> Iterator[list[Any]]:
+    """One row a file: what was written, and how much of it should not pass."""
+    for table, sheet in attempt.sheets.items():
+        file = f"{table}.csv"
+        written = max(attempt.files[file].count(b"\n") - 1, 0)
+        here = [fault for fault in attempt.faults if fault.file == file]
+        missing = failing = 0
+        if "NHS Number" in sheet.columns:
+            numbers = pd.Series(sheet.values("NHS Number")).value_counts()
+            missing = int(numbers.get("", 0))
+            failing = int(
+                sum(count for number, count in numbers.items() if number and not identifiers.is_valid_nhs_number(str(number)))
+            )
+        unreadable = sum(fault.expected == "line set aside" for fault in here)
+        rows_aside = sum(fault.expected == "set the row aside" for fault in here)
+        values_aside = failing + sum(fault.expected == "set the value aside" and fault.column != "NHS Number" for fault in here)
+        counts = [written, unreadable, rows_aside, values_aside, missing, failing]
+        yield [feed.slug, period.label, folder, table, file, attempt.expected, *counts]
+
+
+def _tables(feed: Feed, period: Period) -> dict[str, Table]:
+    version = feed.version(period)
+    return {name: table for name, table in feed.format.tables.items() if table.in_version(table.file, version)}
+
+
+def _periods(feed: Feed, first: date, last: date) -> Iterator[Period]:
+    """The periods of a feed that end from the first day to the last."""
+    kind = feed.file.arrives.every
+    month = first
+    while month <= last:
+        year, number = month.year, month.month
+        label = {
+            "month": f"{year}-{number:02d}",
+            "quarter": f"{year}-Q{number // 3}" if number % 3 == 0 else None,
+            "financial year": f"{year - 1}-{year % 100:02d}" if number == 3 else None,
+        }.get(kind)
+        if label:
+            yield feed.period(label)
+        month = (month.replace(day=28) + timedelta(days=4)).replace(day=1)

@@ -1,0 +1,69 @@
+"""Another organisation that sends a known format touches its own folder only."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from cares import contracts, settings
+
+HALTON = {
+    "organisation.yml": """\
+# yaml-language-server: $schema=../schemas/organisation.schema.json
+name: Halton Borough Council
+ods_code: E06000006
+kind: council
+data_owner: director of adult social services
+""",
+    "adult_social_care.yml": """\
+# yaml-language-server: $schema=../schemas/feed.schema.json
+title: Adult social care in Halton
+sends: cld
+sent_by: Halton's performance team
+allowed_by: St Helens Cares data sharing agreement, schedule 9
+arrives: {by: folder, every: quarter, due_days_after_period: 31}
+""",
+}
+
+
+@pytest.fixture
+def with_halton(tmp_path: Path) -> Path:
+    root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    (root / "halton").mkdir()
+    for name, text in HALTON.items():
+        (root / "halton" / name).write_text(text, encoding="utf-8")
+    return root
+
+
+def contents(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+def test_adding_halton_touches_only_its_own_folder(with_halton: Path) -> None:
+    before, after = contents(settings.EXPECTATIONS), contents(with_halton)
+    changed = {name for name in before | after if before.get(name) != after.get(name)}
+    assert changed == {f"halton/{name}" for name in HALTON}
+
+
+def test_halton_sends_client_level_data_by_the_same_tables(with_halton: Path) -> None:
+    everything = contracts.load(with_halton)
+    feed = everything.feed("halton/adult_social_care")
+    theirs = everything.feed("council/adult_social_care").format.tables["events"]
+    assert everything.organisations["halton"].feeds == {"adult_social_care": feed}
+    assert feed.format.tables["events"].landing_name == theirs.landing_name == "cld__events"
+    assert feed.version(feed.period("2023-Q3")) == "R1"
+    assert feed.version(feed.period("2026-Q1")) == "R2"
+
+
+def test_nothing_changes_for_those_who_were_there(with_halton: Path) -> None:
+    before, after = contracts.load(), contracts.load(with_halton)
+    assert [table.landing_name for table in before.tables()] == [table.landing_name for table in after.tables()]
+    assert set(after.feeds) - set(before.feeds) == {"halton/adult_social_care"}
+
+
+def test_a_period_that_no_version_governs_is_named_with_its_remedy(with_halton: Path) -> None:
+    feed = contracts.load(with_halton).feed("halton/adult_social_care")
+    with pytest.raises(contracts.ContractError, match="name one under 'versions' in expectations/halton/adult_social_care.yml"):
+        feed.version(feed.period("2019-Q1"))

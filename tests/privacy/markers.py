@@ -1,0 +1,123 @@
+"""Deliveries of every feed in which each value can be recognised: whoever finds one elsewhere has found a leak.
+
+A passing row keeps every rule of its contract, so its values are recognisable as far as the rules allow: free text
+carries a word of its own, dates are days before 1920, NHS numbers and postcodes are made for this. A failing row
+carries a word of its own in every column, codes and dates included.
+"""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from datetime import date, timedelta
+from pathlib import Path
+
+from cares.contracts import Column, Feed, Table
+
+PASSING_ROWS = 19  # with one failing row the delivery stays below the share at which it is held
+PASSING_WORD, FAILING_WORD = "Passleak", "Failleak"
+
+_PLACEHOLDERS = {"A": "ABCDEFGHJKLMNPQRSTUWXYZ", "9": "0123456789"}
+
+
+class Markers:
+    """Makes recognisable values, and remembers every one that nothing else can be mistaken for."""
+
+    def __init__(self) -> None:
+        self.made: set[str] = set()
+        self._numbers = itertools.count(1)
+        self._days = itertools.count()
+
+    def write_feed(self, feed: Feed, folder: Path, version: str) -> None:
+        """One file for each table of a feed, passing rows first and a failing one last."""
+        folder.mkdir(parents=True)
+        tables = [table for table in feed.format.tables.values() if table.in_version(table.file, version)]
+        passing: dict[str, list[dict[str, str]]] = {}
+        for table in _referred_to_first(tables):
+            passing[table.name] = [self._passing_row(table, version, row, passing) for row in range(PASSING_ROWS)]
+        for table in tables:
+            headers = list(table.columns(version))
+            with (folder / f"{table.name}.csv").open("w", newline="", encoding=feed.files.encoding) as stream:
+                writer = csv.DictWriter(stream, headers, delimiter=feed.files.delimiter, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(passing[table.name])
+                writer.writerow({header: self._word(FAILING_WORD) for header in headers})
+
+    def found_in(self, text: str) -> set[str]:
+        """The markers that stand in a text."""
+        found = set(re.findall(rf"(?:{PASSING_WORD}|{FAILING_WORD})\d+", text))
+        tokens = set(re.findall(r"[A-Za-z0-9/-]+", text)) | set(re.findall(r"[A-Z]{2}\d [0-9][A-Z]{2}", text))
+        return found | (tokens & self.made)
+
+    def _passing_row(
+        self, table: Table, version: str, row: int, rows_of: dict[str, list[dict[str, str]]]
+    ) -> dict[str, str]:
+        values: dict[str, str] = {}
+        for header, column in table.columns(version).items():
+            values[header] = self._passing_value(table, column, version, row, rows_of)
+        return values
+
+    def _passing_value(
+        self, table: Table, column: Column, version: str, row: int, rows_of: dict[str, list[dict[str, str]]]
+    ) -> str:
+        longest = None
+        for rule in column.we_expect:
+            if rule.refers_to:
+                other, _, header = rule.refers_to.partition(".")
+                if other in rows_of:
+                    return rows_of[other][row][header]
+            if rule.one_of:
+                return table.codes(rule.one_of, version)[0]
+            if rule.between:
+                return f"{rule.between[0]:g}"
+            if rule.at_most_characters:
+                longest = rule.at_most_characters
+            pattern = table.patterns.get(rule.expect or "")
+            if pattern and pattern.date:
+                return self._day(pattern.date)
+            if pattern and pattern.check == "nhs_number":
+                return self._remember(_nhs_number(next(self._numbers)))
+            if pattern and pattern.means.startswith("a whole British postcode"):
+                return self._postcode()
+            if pattern:
+                return pattern.looks_like.replace(" ", "")
+        word = self._word(PASSING_WORD)
+        return word if longest is None or len(word) <= longest else word[-longest:]
+
+    def _word(self, word: str) -> str:
+        return self._remember(f"{word}{next(self._numbers):06d}")
+
+    def _day(self, written: str) -> str:
+        day = date(1880, 1, 1) + timedelta(days=next(self._days) % 14000)
+        self.made.add(day.isoformat())
+        return self._remember(
+            written.replace("YYYY", f"{day.year}").replace("MM", f"{day.month:02d}").replace("DD", f"{day.day:02d}")
+        )
+
+    def _postcode(self) -> str:
+        number = next(self._numbers)
+        letters = _PLACEHOLDERS["A"]
+        inward = f"{number % 10}{letters[number // 10 % len(letters)]}{letters[number // 200 % len(letters)]}"
+        self.made.add(f"QX9{inward}")
+        return self._remember(f"QX9 {inward}")
+
+    def _remember(self, marker: str) -> str:
+        self.made.add(marker)
+        return marker
+
+
+def _referred_to_first(tables: list[Table]) -> list[Table]:
+    """Tables in an order in which those that others refer to come first, as far as there is one."""
+    referred = {rule.refers_to.partition(".")[0] for t in tables for c in t.file.columns.values() for rule in c.we_expect if rule.refers_to}
+    return sorted(tables, key=lambda table: table.name not in referred)
+
+
+def _nhs_number(number: int) -> str:
+    """A valid NHS number of the range 999, which is never issued."""
+    while True:
+        nine = f"999{number:06d}"
+        check = 11 - sum(int(digit) * weight for digit, weight in zip(nine, range(10, 1, -1), strict=True)) % 11
+        if check != 10:
+            return nine + str(check % 11)
+        number += 400_000

@@ -1,0 +1,313 @@
+"""The quality report: what it says, and what it must never say."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from datetime import date
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cares import contracts, settings
+from cares.reports import ReportError, charts, disclosure, facts, quality_report, scores, wording
+from cares.reports.calendar import Horizon, due_periods
+from cares.reports.facts import Check
+from fresh_warehouse import FreshWarehouse
+from quality_ledger import HOSPITAL, Ledger, small_borough
+
+
+def read(path: Path) -> str:
+    """The words of a page, in one line."""
+    page = re.sub(r"(?s)<style>.*?</style>", "", path.read_text(encoding="utf-8"))
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", page)))
+
+
+def verdict(words: str, use: str) -> str:
+    """What the page answers for one use, with its reasons."""
+    return words.partition(f"For {use}: ")[2].partition(" For ")[0].partition(" What was due")[0]
+
+
+@pytest.fixture
+def ledger(warehouse: FreshWarehouse) -> Any:
+    with warehouse.connect(autocommit=True) as connection:
+        yield Ledger(connection)
+
+
+def every_feed_arrived(ledger: Ledger, but: str = "") -> None:
+    """One accepted delivery of each feed, the last that was due on 1 August 2019."""
+    for feed, period, table in (
+        (HOSPITAL, "2019-06", "episodes"),
+        ("torus/tenancies", "2019-06", "tenancies"),
+        ("council/adult_social_care", "2019-Q2", "events"),
+        ("council/childrens_person_file", "2019-06", "people"),
+        ("council/looked_after_children", "2018-19", "episodes"),
+    ):
+        if feed != but:
+            ledger.delivery(feed, period, table, 1_000)
+    ledger.connection.execute("update ledger.delivery set received_at = '2019-07-30', accepted_at = '2019-07-30'")
+    ledger.people(100, 0)
+
+
+@pytest.mark.parametrize(("count", "reads"), [(0, "0"), (1, "*"), (7, "*"), (8, "10"), (12, "10"), (13, "15"), (9_868, "9,870")])
+def test_small_numbers_are_hidden_and_others_go_to_the_nearest_five(count: int, reads: str) -> None:
+    assert disclosure.shown(count) == reads
+
+
+def test_no_line_of_the_ledger_gives_a_hidden_part_away() -> None:
+    """Whatever the parts are, others that read the same leave each hidden part with more than one value."""
+    could_be: dict[tuple[str, ...], list[set[int]]] = defaultdict(lambda: [set(), set(), set(), set()])
+    for parts in itertools.product(range(18), repeat=4):
+        accepted, set_aside, erased, unreadable = parts
+        landed = disclosure.shown_total([accepted, set_aside, erased])
+        reads = (*map(disclosure.shown, parts), landed, disclosure.shown_total([accepted, set_aside, erased, unreadable]))
+        for values, part in zip(could_be[reads], parts, strict=True):
+            values.add(part)
+    given_away = [
+        reads for reads, values in could_be.items() if any(r == "*" and len(v) == 1 for r, v in zip(reads, values, strict=False))
+    ]
+    assert given_away == []
+
+
+def test_a_percentage_is_taken_from_rounded_parts() -> None:
+    assert disclosure.percent(12, 98) == 10
+    assert disclosure.percent(5, 98) is None
+    assert disclosure.percent(0, 0) is None
+
+
+def test_the_score_is_mean_item_score_times_mean_coverage() -> None:
+    items = [1.0] * 9 + [0.7, 0.0, 0.0]
+    assert round(scores.quality_score(items, [1.0] * 7 + [0.0] * 5), 1) == 47.2
+    assert scores.item_score(100, 90, 15) == 0.75
+
+
+def test_limits_are_drawn_from_twelve_points_on() -> None:
+    assert charts.limits([10.0] * 11) is None
+    found = charts.limits([10, 12] * 6)
+    assert found is not None
+    assert (found.mean, round(found.upper, 2), round(found.lower, 2)) == (11, 16.32, 5.68)
+    assert found.signals == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("values", "signals"),
+    [
+        ([10, 12] * 6 + [40], {12}),
+        ([10, 12] * 3 + [12, 13, 14, 15, 16, 17, 18], set(range(6, 13))),
+        ([10, 11] * 4 + [14, 15] * 4, set(range(16))),
+    ],
+    ids=["outside the limits", "seven rising", "seven on one side"],
+)
+def test_a_change_that_chance_does_not_explain_is_signalled(values: list[float], signals: set[int]) -> None:
+    found = charts.limits(values)
+    assert found is not None
+    assert signals <= found.signals
+
+
+@pytest.mark.parametrize(
+    ("rule", "sentence", "wrong"),
+    [
+        ("t.NHS Number.filled", "NHS Number is always filled", "NHS Number is empty"),
+        ("t.LS.one_of", "LS is one of the accepted codes for status", "LS is not one of the accepted codes for status"),
+        ("t.DECOM.not_before", "DECOM is not before DOB", "DECOM is before DOB"),
+        ("t.A is B.uk_date", "A is B is a real date", "A is B is not a real date"),
+        ("t.X.at_most_characters", "X has at most 20 characters", "X has more than 20 characters"),
+        ("t.X.filled_when", "X is filled when Y is Z", "X is empty although Y is Z"),
+        ("t.key.unique", "A and B together name one row, once in a file", "another row has the same A and B"),
+    ],
+)
+def test_a_broken_rule_reads_as_its_opposite(rule: str, sentence: str, wrong: str) -> None:
+    assert wording.what_is_wrong(Check(1, "t", rule, sentence, "warn", 10, 1)) == wrong
+
+
+def test_every_rule_of_the_contracts_has_an_opposite() -> None:
+    rules = [rule for table in contracts.load().tables() for rule in table.rules(table.version_order[-1])]
+    for rule in rules:
+        check = Check(1, rule.table, rule.id, rule.sentence, rule.if_broken, 10, 1)
+        assert not wording.what_is_wrong(check).startswith("this rule"), rule.id
+
+
+def test_a_period_is_due_only_after_its_days_of_grace(ledger: Ledger) -> None:
+    feed = contracts.load().feed(HOSPITAL)
+    ledger.delivery(HOSPITAL, "2019-03", "episodes", 100)
+    ledger.build()
+    deliveries = facts.read(None).deliveries[HOSPITAL]
+    labels = {
+        day: [(due.period.label, due.state) for due in due_periods(feed, deliveries, Horizon(day))]
+        for day in (date(2019, 5, 20), date(2019, 5, 21))
+    }
+    assert labels[date(2019, 5, 20)] == [("2019-03", "accepted")]
+    assert labels[date(2019, 5, 21)] == [("2019-03", "accepted"), ("2019-04", "missing")]
+
+
+def test_without_a_build_it_says_what_to_do(ledger: Ledger) -> None:
+    with pytest.raises(ReportError, match="cares build run"):
+        quality_report(None)
+    ledger.build()
+    with pytest.raises(ReportError, match="no build 99"):
+        quality_report(99)
+
+
+def test_it_goes_into_the_folder_of_reports_under_the_number_of_its_build(ledger: Ledger) -> None:
+    first, second = ledger.build(), ledger.build()
+    assert quality_report(None) == settings.VAR / "reports" / f"quality_{second}.html"
+    assert quality_report(first).name == f"quality_{first}.html"
+
+
+def test_simulated_data_say_so_and_real_data_do_not(ledger: Ledger) -> None:
+    ledger.build()
+    assert "SIMULATED" not in read(quality_report(None))
+    ledger.simulated()
+    assert read(quality_report(None)).count("SIMULATED DATA") >= 3
+
+
+def test_nothing_arrived_means_not_safe_for_anything(ledger: Ledger) -> None:
+    ledger.build()
+    words = read(quality_report(None))
+    for use in ("direct care", "planning", "money"):
+        assert verdict(words, use).startswith("No ")
+    assert "Torus, Tenancies and household members: no delivery has been accepted." in verdict(words, "planning")
+
+
+def test_all_feeds_in_time_are_safe_for_planning_and_never_for_money(ledger: Ledger) -> None:
+    every_feed_arrived(ledger)
+    ledger.build(as_at=date(2019, 8, 1))
+    words = read(quality_report(None))
+    assert verdict(words, "planning") == "Yes No rule speaks against it."
+    assert verdict(words, "money").startswith("No No organisation sends costs yet.")
+    assert verdict(words, "direct care").startswith("No Nobody's permission")
+
+
+def test_an_overdue_feed_is_named_and_calls_for_care(ledger: Ledger) -> None:
+    every_feed_arrived(ledger)
+    ledger.build(as_at=date(2019, 8, 9))
+    said = verdict(read(quality_report(None)), "planning")
+    assert said.startswith("With care")
+    assert "Torus, Tenancies and household members: nothing has arrived for 2019-07." in said
+    assert said.count("nothing has arrived") == 1
+
+
+def test_a_rejected_correction_is_named_although_the_earlier_delivery_stands(ledger: Ledger) -> None:
+    every_feed_arrived(ledger)
+    ledger.delivery("torus/tenancies", "2019-06", "tenancies", 0, state="rejected", problem="tenancies.csv: is empty (0 bytes)")
+    ledger.connection.execute("update ledger.delivery set received_at = '2019-07-31' where state = 'rejected'")
+    ledger.build(as_at=date(2019, 8, 1))
+    words = read(quality_report(None))
+    assert "the last delivery, for 2019-06, was rejected; an earlier one is used." in verdict(words, "planning")
+    assert "rejected (another delivery of that period is in use): tenancies.csv: is empty (0 bytes)." in words
+
+
+def test_people_without_nhs_numbers_call_for_care(ledger: Ledger) -> None:
+    every_feed_arrived(ledger)
+    ledger.people(0, 20)
+    ledger.build(as_at=date(2019, 8, 1))
+    assert "17% of people have no valid NHS number" in verdict(read(quality_report(None)), "planning")
+
+
+def test_a_failed_build_is_not_safe_and_says_what_readers_see(ledger: Ledger) -> None:
+    every_feed_arrived(ledger)
+    good = ledger.build(as_at=date(2019, 8, 1))
+    ledger.build("failed", as_at=date(2019, 8, 1))
+    said = verdict(read(quality_report(None)), "planning")
+    assert said.startswith(f"No This build failed and was not published. Readers see build {good}.")
+
+
+def test_what_was_wrong_is_said_in_plain_english_beside_the_period_before(ledger: Ledger) -> None:
+    before = ledger.delivery(HOSPITAL, "2019-02", "episodes", 9_900)
+    ledger.nhs_numbers(before, 9_900, 280)
+    now = ledger.delivery(HOSPITAL, "2019-03", "episodes", 9_870)
+    ledger.nhs_numbers(now, 9_870, 312)
+    ledger.build()
+    assert (
+        "In 310 of 9,870 rows of episodes , NHS Number is not an NHS number of ten digits, up from 280 in 2019-02; "
+        "the value is left out and the rest of the row is used, and these people cannot be joined to other records "
+        "by NHS number." in read(quality_report(None))
+    )
+
+
+def test_a_gap_is_shown_as_a_gap(ledger: Ledger) -> None:
+    ledger.simulated()
+    for period in ("2019-01", "2019-03"):
+        ledger.delivery(HOSPITAL, period, "episodes", 100)
+    ledger.build()
+    words = read(quality_report(None))
+    assert "2019-02, due on 20 March 2019: nothing arrived . This is a gap, not a zero." in words
+    assert "2019-04" not in words
+    assert "2 points: no limits are drawn before 12." in words
+
+
+def test_the_ledger_is_shown_adding_up_and_says_so_when_it_does_not(ledger: Ledger) -> None:
+    good = ledger.delivery(HOSPITAL, "2019-03", "episodes", 9_870, set_aside=312, unreadable=3)
+    ledger.build()
+    words = read(quality_report(None))
+    assert f"2019-03 {good} accepted episodes 10,185 * 10,180 310 0 9,870" in words
+    assert "they add up" in words
+    ledger.connection.execute("update ledger.delivery_file set received_rows = received_rows + 1")
+    words = read(quality_report(None))
+    assert f"It does not add up for delivery {good}." in words
+    assert "the rows of 2019-03 do not add up in the ledger" in verdict(words, "planning")
+
+
+def test_a_correction_of_one_table_leaves_the_other_tables_of_its_period(ledger: Ledger) -> None:
+    first = ledger.delivery("torus/tenancies", "2019-03", "tenancies", 100, set_aside=20)
+    ledger.check(first, "tenancies", "tenancies.Address.filled", "Address is always filled", "warn", 120, 30)
+    second = ledger.delivery("torus/tenancies", "2019-03", "household_members", 200, set_aside=40)
+    ledger.check(second, "household_members", "household_members.Forename.filled", "Forename is always filled", "warn", 240, 50)
+    ledger.build()
+    words = read(quality_report(None))
+    assert "60 of 360 rows are set aside" in words
+    assert "In 30 of 120 rows of tenancies , Address is empty" in words
+    assert "In 50 of 240 rows of household_members , Forename is empty" in words
+
+
+def test_no_small_number_stands_anywhere_on_the_page(ledger: Ledger) -> None:
+    """Rows 1,003 of which 6 set aside and 4 unreadable: none of the exact numbers may be read, in words or in drawings."""
+    held = f"{HOSPITAL}: 6 of 43 rows"
+    delivery = ledger.delivery(HOSPITAL, "2019-03", "episodes", 993, set_aside=6, unreadable=4)
+    ledger.nhs_numbers(delivery, 999, 6)
+    ledger.delivery(HOSPITAL, "2019-04", "episodes", 37, set_aside=6, state="held", reason=held)
+    rejecting = ledger.delivery(HOSPITAL, "2019-05", "episodes", 43, state="rejected", reason="episodes: 6 rows break it")
+    sentence = "Episode Number is always filled"
+    ledger.check(rejecting, "episodes", "episodes.Episode Number.filled", sentence, "reject the delivery", 43, 6)
+    build = ledger.build()
+    ledger.people(99, 6)
+    ledger.outcome(build, "persons", "success", rows=6)
+    words = read(quality_report(None))
+    for exact in ("993", "999", "1,003", "6 of 43", "6 rows"):
+        assert exact not in words
+    assert "held : more than the 10% of rows agreed are set aside or unreadable." in words
+    assert "rejected : in * of 45 rows of episodes, Episode Number is empty." in words
+    assert "100 with a valid NHS number, * without" in words
+
+
+def test_names_are_text_and_never_markup(ledger: Ledger) -> None:
+    evil = "<script>alert(1)</script>"
+    delivery = ledger.delivery(HOSPITAL, "2019-03", "episodes", 100, file_name=evil)
+    ledger.check(delivery, "episodes", f"episodes.{evil}.filled", f"{evil} is always filled", "warn", 100, 50)
+    ledger.delivery(HOSPITAL, "2019-04", "episodes", 0, state="rejected", problem=f"{evil}: is empty (0 bytes)")
+    build = ledger.build()
+    ledger.outcome(build, evil, evil)
+    page = quality_report(None).read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") >= 4
+
+
+def test_what_models_and_builds_said_is_kept_off_the_page(ledger: Ledger) -> None:
+    """A database error may quote a row, so no message goes onto the page."""
+    build = ledger.build("failed")
+    ledger.outcome(build, "persons", "error")
+    ledger.connection.execute("update ledger.model_outcome set message = 'invalid date MARKER'")
+    ledger.connection.execute("update ledger.build set message = 'MARKER'")
+    words = read(quality_report(None))
+    assert "MARKER" not in words
+    assert "1 model: error" in words
+
+
+def test_the_page_names_no_other_host(ledger: Ledger) -> None:
+    page = quality_report(small_borough(ledger)).read_text(encoding="utf-8")
+    assert not re.search(r"https?://|//[a-z]|@import|url\(|<script|<iframe|<link(?! rel=\"icon\" href=\"data:)", page)
+    assert "default-src 'none'" in page
+    assert len(page) < 300_000
