@@ -152,11 +152,11 @@ def title(delivery_id: int) -> str:
 
 
 def are_arriving() -> bool:
-    """Is any delivery of the last hour still on its way through landing and checks?"""
+    """Is any delivery of the last ten minutes still on its way through landing and checks?"""
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         found = connection.execute(
             """select exists (select from ledger.delivery
-                              where state = 'received' and received_at > now() - interval '1 hour')"""
+                              where state = 'received' and received_at > now() - interval '10 minutes')"""
         ).fetchone()
     return bool(found[0])
 

@@ -153,10 +153,10 @@ def watch() -> Iterator[Progress]:
     while True:
         now = progress()
         yield now
+        if now.failed:
+            raise DemoError(f"{', '.join(now.failed)} failed; why: make up, and then its log in {airflow_server.url()}")
         if now.active_runs:
             quiet_since = time.monotonic()
-        elif now.failed:
-            raise DemoError(f"{', '.join(now.failed)} failed. Its log is shown by: cares airflow up")
         elif time.monotonic() - quiet_since > _SECONDS_OF_QUIET and now.reported:
             break
         elif time.monotonic() - quiet_since > _SECONDS_TO_BEGIN:

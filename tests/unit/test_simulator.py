@@ -95,7 +95,12 @@ def test_a_later_borough_replaces_an_earlier_one_and_nothing_else(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("people", "first", "last", "says"),
-    [(10, FIRST, LAST, "at least 300"), (400, "2019-05", "2019-01", "comes after"), (400, "May 2019", LAST, "2019-03")],
+    [
+        (10, FIRST, LAST, "at least 300"),
+        (400, FIRST, "2025-01", "until 2023-12"),
+        (400, "2019-05", "2019-01", "comes after"),
+        (400, "May 2019", LAST, "2019-03"),
+    ],
 )
 def test_what_cannot_be_simulated_is_refused_with_what_to_ask_instead(people: int, first: str, last: str, says: str) -> None:
     with pytest.raises(SimulationError, match=says):

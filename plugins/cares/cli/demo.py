@@ -47,7 +47,7 @@ def demo(
     began = time.monotonic()
 
     def done(what: str) -> None:
-        console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - began:.0f} s[/]")
+        console.print(f"[green]✓[/] {what} [dim]{time.monotonic() - began:.0f} s[/]", soft_wrap=True)
 
     console.print(f"[bold]St Helens Cares[/], a demo. [black on yellow] {simulated.WORD}: nobody in it exists. [/]\n")
     stop_warehouse_too = warehouse.is_embedded() and not warehouse.status().running
@@ -99,7 +99,7 @@ def _watch(console: Console) -> None:
     for progress in the_demo.watch():
         line = _line(progress)
         if line != last and time.monotonic() > due:
-            console.print(line)
+            console.print(line, soft_wrap=True)
             last, due = line, time.monotonic() + _SECONDS_BETWEEN_LINES
 
 

@@ -62,8 +62,8 @@ class Borough:
     """Everybody and every home.
 
     people: one row a person, its number is its place; columns household, role, sex, born, died, origin,
-    ethnicity, forename, middle_name, birth_surname, nhs_number, phone, practice, frailty, mother, partner,
-    is_reference, can_have_telephone. homes: see `homes.build`. residences: person to home.
+    ethnicity, forename, middle_name, birth_surname, nhs_number, phone, practice, frailty, is_reference (the
+    first of the household), and the numbers of partner, parent and mother (-1: none). homes: see `homes.build`. residences: person to home.
     surnames: person to surname. conditions: one boolean column a long-term condition. begins and ends
     bound the days for which lives are told.
     """
@@ -93,8 +93,7 @@ class Borough:
 
 def build(seed: int, count: int, begins: int, ends: int) -> Borough:
     """A borough of `count` people whose lives are told from day `begins` to day `ends`."""
-    rng = stream(seed, "households")
-    people = _families(rng, count, begins, ends)
+    people = _related(_Households(stream(seed, "households"), count, begins, ends).people(), count)
     people["died"] = _deaths(stream(seed, "deaths"), people, begins, ends)
     surnames = _name(stream(seed, "names"), people, begins, ends)
     people["nhs_number"] = identifiers.nhs_numbers(stream(seed, "nhs numbers"), count)
@@ -106,89 +105,101 @@ def build(seed: int, count: int, begins: int, ends: int) -> Borough:
     return Borough(people, homes, residences, surnames, _conditions(rng, people, begins), begins, ends)
 
 
-def _families(rng: np.random.Generator, count: int, begins: int, ends: int) -> pd.DataFrame:
-    kinds = pick(rng, list(HOUSEHOLDS), list(HOUSEHOLDS.values()), count)  # enough: nobody shares with less than nobody
-    parts: list[pd.DataFrame] = []
+class _Households:
+    """Draws households by kind, and who lives in them; more than enough for `count` people."""
 
-    def add(household: np.ndarray, role: str, years: np.ndarray, sex: np.ndarray) -> None:
-        born = (begins - years * YEAR).astype(int)
-        parts.append(pd.DataFrame({"household": household, "role": role, "born": born, "sex": sex}))
+    def __init__(self, rng: np.random.Generator, count: int, begins: int, ends: int) -> None:
+        self.rng, self.begins = rng, begins
+        self.youngest = -(ends - begins) / YEAR  # years: children may be born while the story is told
+        self.kinds = pick(rng, list(HOUSEHOLDS), list(HOUSEHOLDS.values()), count)
+        self.parts: list[pd.DataFrame] = []
 
-    def of(kind: str) -> tuple[np.ndarray, int]:
-        chosen = np.flatnonzero(kinds == kind)
+    def people(self) -> pd.DataFrame:
+        """Columns household, role (adult, partner, sharer, child), born and sex; not yet in order."""
+        rng = self.rng
+        alone, size = self._of("older person alone")
+        self._add(alone, "adult", self._old(size), self._sexes(size, 0.63))
+        alone, size = self._of("person alone")
+        self._add(alone, "adult", rng.triangular(19, 52, 65, size), self._sexes(size, 0.42))
+
+        couple, size = self._of("older couple")
+        years, sex = self._old(size), self._sexes(size)
+        self._add(couple, "adult", years, sex)
+        self._add(couple, "partner", np.maximum(years + rng.normal(-1, 3, size), 55), self._others(sex))
+        couple, size = self._of("couple")
+        years, sex = rng.triangular(21, 55, 65, size), self._sexes(size)
+        self._add(couple, "adult", years, sex)
+        self._add(couple, "partner", np.maximum(years + rng.normal(0, 3, size), 19), self._others(sex))
+
+        family, size = self._of("couple with children")
+        years = np.clip(rng.normal(37, 7.5, size), 19, 54)
+        self._add(family, "adult", years, self._sexes(size, 1.0))
+        self._add(family, "partner", np.maximum(years + rng.normal(2, 4, size), 19), self._sexes(size, 0.01))
+        self._add_children(family, years)
+        family, size = self._of("parent with children")
+        years = np.clip(rng.normal(35, 8, size), 18, 54)
+        self._add(family, "adult", years, self._sexes(size, 0.88))
+        self._add_children(family, years)
+
+        family, size = self._of("couple with grown-up children")
+        years = np.clip(rng.normal(54, 5, size), 45, 66)
+        self._add(family, "adult", years, self._sexes(size, 1.0))
+        self._add(family, "partner", years + rng.normal(2, 3, size), self._sexes(size, 0.01))
+        grown = rng.integers(1, 3, size)
+        their_years = np.clip((years - 28).repeat(grown) + rng.normal(0, 3, grown.sum()), 18, 36)
+        self._add(family.repeat(grown), "child", their_years, self._sexes(grown.sum(), 0.45))
+        family, size = self._of("older person with a grown-up child")
+        years = np.clip(rng.normal(79, 7, size), 65, 100)
+        self._add(family, "adult", years, self._sexes(size, 0.7))
+        self._add(family, "child", np.clip(years - 28, 38, 70), self._sexes(size))
+
+        shared, size = self._of("sharers")
+        for _ in range(3):
+            self._add(shared, "sharer", rng.triangular(19, 25, 45, size), self._sexes(size))
+        return pd.concat(self.parts, ignore_index=True)
+
+    def _of(self, kind: str) -> tuple[np.ndarray, int]:
+        chosen = np.flatnonzero(self.kinds == kind)
         return chosen, len(chosen)
 
-    def sexes(size: int, female: float = 0.5) -> np.ndarray:
-        return np.where(rng.random(size) < female, "F", "M").astype(object)
+    def _add(self, household: np.ndarray, role: str, years: np.ndarray, sex: np.ndarray) -> None:
+        born = (self.begins - years * YEAR).astype(int)
+        self.parts.append(pd.DataFrame({"household": household, "role": role, "born": born, "sex": sex}))
 
-    def others(sex: np.ndarray) -> np.ndarray:
-        return np.where(rng.random(len(sex)) < 0.97, np.where(sex == "F", "M", "F"), sex).astype(object)
-
-    def old(size: int) -> np.ndarray:
-        return np.minimum(65 + rng.gamma(1.6, 6.5, size), 103)
-
-    def children(household: np.ndarray, mother: np.ndarray) -> None:
+    def _add_children(self, household: np.ndarray, mother: np.ndarray) -> None:
+        rng = self.rng
         number = pick(rng, list(CHILDREN_IN_A_FAMILY), list(CHILDREN_IN_A_FAMILY.values()), len(household)).astype(int)
         household, mother = household.repeat(number), mother.repeat(number)
-        youngest = np.maximum(-(ends - begins) / YEAR, mother - 43)
-        years = youngest + rng.random(len(household)) * (np.maximum(np.minimum(18, mother - 17), youngest + 0.5) - youngest)
+        youngest = np.maximum(self.youngest, mother - 43)
+        eldest = np.maximum(np.minimum(18, mother - 17), youngest + 0.5)
+        years = youngest + rng.random(len(household)) * (eldest - youngest)
         twin = (rng.random(len(household)) < TWINS_SHARE) & (np.concatenate([[-1], household[:-1]]) == household)
         years = np.where(twin, np.concatenate([[0.0], years[:-1]]), years)
-        add(household, "child", years, sexes(len(household), 0.487))
+        self._add(household, "child", years, self._sexes(len(household), 0.487))
 
-    household, size = of("older person alone")
-    add(household, "adult", old(size), sexes(size, 0.63))
-    household, size = of("person alone")
-    add(household, "adult", rng.triangular(19, 52, 65, size), sexes(size, 0.42))
-    household, size = of("older couple")
-    years, sex = old(size), sexes(size)
-    add(household, "adult", years, sex)
-    add(household, "partner", np.maximum(years + rng.normal(-1, 3, size), 55), others(sex))
-    household, size = of("couple")
-    years, sex = rng.triangular(21, 55, 65, size), sexes(size)
-    add(household, "adult", years, sex)
-    add(household, "partner", np.maximum(years + rng.normal(0, 3, size), 19), others(sex))
-    household, size = of("couple with children")
-    years = np.clip(rng.normal(37, 7.5, size), 19, 54)
-    add(household, "adult", years, sexes(size, 1.0))
-    add(household, "partner", np.maximum(years + rng.normal(2, 4, size), 19), sexes(size, 0.01))
-    children(household, years)
-    household, size = of("parent with children")
-    years = np.clip(rng.normal(35, 8, size), 18, 54)
-    add(household, "adult", years, sexes(size, 0.88))
-    children(household, years)
-    household, size = of("couple with grown-up children")
-    years = np.clip(rng.normal(54, 5, size), 45, 66)
-    add(household, "adult", years, sexes(size, 1.0))
-    add(household, "partner", years + rng.normal(2, 3, size), sexes(size, 0.01))
-    grown = rng.integers(1, 3, size)
-    add(
-        household.repeat(grown),
-        "child",
-        np.clip((years - 28).repeat(grown) + rng.normal(0, 3, grown.sum()), 18, 36),
-        sexes(grown.sum(), 0.45),
-    )
-    household, size = of("sharers")
-    for _ in range(3):
-        add(household, "sharer", rng.triangular(19, 25, 45, size), sexes(size))
-    household, size = of("older person with a grown-up child")
-    years = np.clip(rng.normal(79, 7, size), 65, 100)
-    add(household, "adult", years, sexes(size, 0.7))
-    add(household, "child", np.clip(years - 28, 38, 70), sexes(size, 0.5))
+    def _old(self, size: int) -> np.ndarray:
+        return np.minimum(65 + self.rng.gamma(1.6, 6.5, size), 103)
 
-    people = pd.concat(parts, ignore_index=True)
+    def _sexes(self, size: int, female: float = 0.5) -> np.ndarray:
+        return np.where(self.rng.random(size) < female, "F", "M").astype(object)
+
+    def _others(self, sex: np.ndarray) -> np.ndarray:
+        return np.where(self.rng.random(len(sex)) < 0.97, np.where(sex == "F", "M", "F"), sex).astype(object)
+
+
+def _related(people: pd.DataFrame, count: int) -> pd.DataFrame:
+    """The first `count` people, household by household, with who is whose partner, parent and mother."""
     order = {"adult": 0, "partner": 1, "sharer": 2, "child": 3}
-    people = people.assign(place=people["role"].map(order)).sort_values(["household", "place", "born"], kind="stable").head(count)
+    people = people.assign(place=people["role"].map(order)).sort_values(["household", "place", "born"], kind="stable")
+    people = people.drop(columns="place").head(count).reset_index(drop=True)
     people["household"] = pd.factorize(people["household"])[0]
-    people = people.drop(columns="place").reset_index(drop=True)
-    reference = ~people["household"].duplicated().to_numpy()
-    people["is_reference"] = reference
-    head = np.flatnonzero(reference)[people["household"]]
-    partner = people["role"].to_numpy() == "partner"
+    people["is_reference"] = ~people["household"].duplicated().to_numpy()
+    head = np.flatnonzero(people["is_reference"])[people["household"]]
+    partner = (people["role"] == "partner").to_numpy()
+    child = (people["role"] == "child").to_numpy()
     people["partner"] = -1
     people.loc[partner, "partner"] = head[partner]
     people.loc[head[partner], "partner"] = np.flatnonzero(partner)
-    child = people["role"].to_numpy() == "child"
     people["parent"] = np.where(child, head, -1)
     people["mother"] = np.where(child & (people["sex"].to_numpy()[head] == "F"), head, -1)
     return people.astype({"role": object, "sex": object})

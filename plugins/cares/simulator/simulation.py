@@ -20,6 +20,7 @@ from cares.simulator.records import Records
 from cares.simulator.sheets import Sheet
 
 FEWEST_PEOPLE = 300
+LATEST = date(2023, 12, 31)  # the children's return has a table of social workers after that, which is not simulated yet
 TOLD_BEFORE_MONTHS = 15  # how long before the first delivery lives are told: a first delivery looks back
 AGREEMENTS = {  # feed: number of the schedule, purposes
     "council/adult_social_care": (1, "direct care;planning;board reporting"),
@@ -65,6 +66,8 @@ class Simulation:
             self.first, self.last = contracts.parse_period(first, "month").start, contracts.parse_period(last, "month").end
         except contracts.ContractError as error:
             raise SimulationError(str(error)) from None
+        if self.last > LATEST:
+            raise SimulationError(f"the borough's story can be told until {LATEST:%Y-%m}, not until {last}")
         if self.first > self.last:
             raise SimulationError(f"the first month, {first}, comes after the last, {last}")
         self.seed = seed
@@ -102,7 +105,7 @@ class Simulation:
         return sorted(due, key=lambda each: (each[2].end, each[1].slug))
 
     def number_of_deliveries(self) -> int:
-        """How many deliveries `write` will make, those sent again among them."""
+        """How many deliveries `write` will make at most, those sent again among them."""
         return sum(1 + faults.is_sent_again(feed.slug, place) for _, feed, _, place in self.due())
 
     def write(self, out: Path) -> Iterator[Delivered]:

@@ -64,7 +64,7 @@ class AdmittedPatientCare:
         with_mother = mother >= 0
         mother_record = np.where(with_mother, records.of(np.maximum(mother, 0), discharged), 0)
         procedure = np.where(episodes["number"] == 1, stays["procedure"], "")
-        year, month = np.char.partition(iso(born).astype(str), "-")[:, 0], iso(born).astype(str)
+        birth_date = iso(born)
         sex = wording.translate(records.sex[record], {"M": "1", "F": "2", "U": "0"})
         columns: dict[str, np.ndarray | str] = {
             "Generated Record Identifier": spell + number,
@@ -82,7 +82,7 @@ class AdmittedPatientCare:
             "Local Patient Identifier": records.local_id[record],
             "Organisation Code (Local Patient Identifier)": PROVIDER,
             "NHS Number": nhs_number,
-            "Date of Birth": iso(born),
+            "Date of Birth": birth_date,
             "Birth Weight": np.where(is_birth, (2400 + stays["person"].to_numpy() % 1900).astype(str).astype(object), ""),
             "Live or Still Birth": np.where(is_birth, "1", ""),
             "Ethnic Group": wording.ethnicity(records.ethnicity[record], wording.HOSPITAL),
@@ -138,8 +138,8 @@ class AdmittedPatientCare:
             ),
             "Finished Indicator": "1",
             "Hospital Spell Duration": (discharged - admitted).astype(str).astype(object),
-            "Year of Birth": year.astype(object),
-            "Month of Birth": np.array([text[5:7] for text in month], dtype=object),
+            "Year of Birth": np.array([text[:4] for text in birth_date], dtype=object),
+            "Month of Birth": np.array([text[5:7] for text in birth_date], dtype=object),
             "Primary Diagnosis (ICD)": episodes["primary"].to_numpy(),
             "Primary Procedure (OPCS)": procedure,
         }
