@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable, task
 from airflow.sdk.exceptions import AirflowSkipException
+
 from cares import contracts, deliveries
 
 with DAG(

@@ -10,6 +10,7 @@ import os
 
 from airflow.sdk import DAG, Asset, CronTriggerTimetable, ObjectStoragePath, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
 from cares import contracts, deliveries
 
 OUTBOX = ObjectStoragePath(os.environ["CARES_OUTBOX"])

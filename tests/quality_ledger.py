@@ -107,12 +107,13 @@ class Ledger:
         """As many persons as that, each known to the hospital only."""
         self.connection.execute(
             "create table if not exists intermediate.int_person_records"
-            " (person_record_id text, organisation text, nhs_number_is_valid boolean)"
+            " (person_record_id text, organisation text, nhs_number text)"
         )
         for has_nhs_number in [True] * with_nhs_number + [False] * without_nhs_number:
             record = f"sthk/apc/{next(self._numbers)}"
             self.connection.execute(
-                "insert into intermediate.int_person_records values (%s, 'sthk', %s)", (record, has_nhs_number)
+                "insert into intermediate.int_person_records values (%s, 'sthk', %s)",
+                (record, "9434765919" if has_nhs_number else None),
             )
             self.connection.execute(
                 """with person as (insert into person_index.person default values returning person_id)
@@ -133,13 +134,14 @@ def small_borough(ledger: Ledger) -> int:
             problem = f"{HOSPITAL}/episodes: episodes.csv: line 1: the mandatory column NHS Number is missing; send it"
             ledger.delivery(HOSPITAL, month, "episodes", 0, state="rejected", problem=problem, reason=problem)
             continue
-        rows = 9_600 + 37 * (number % 5) - (2_500 if month == "2019-09" else 0)
-        delivery = ledger.delivery(HOSPITAL, month, "episodes", rows, set_aside=60 + number, unreadable=number % 4)
+        accepted = 9_600 + 37 * (number % 5) - (2_500 if month == "2019-09" else 0)
+        delivery = ledger.delivery(HOSPITAL, month, "episodes", accepted, set_aside=60 + number, unreadable=number % 4)
+        rows = accepted + 60 + number
         ledger.nhs_numbers(delivery, rows, 280 if number < len(months) - 1 else 312)
         expected = "Episode Number is always filled"
         ledger.check(delivery, "episodes", "episodes.Episode Number.filled", expected, "set the row aside", rows, 60 + number)
         ledger.check(delivery, "episodes", "episodes.Sex.one_of", "Sex is one of the accepted codes for sex", "warn", rows, 4)
-        key = "Episode Number and NHS Number together name one row, once in a file"
+        key = "no two rows of a file have the same Episode Number and NHS Number"
         ledger.check(delivery, "episodes", "episodes.key.unique", key, "warn", rows, 0)
     for quarter in ("2018-Q4", "2019-Q1", "2019-Q2"):
         ledger.delivery("council/adult_social_care", quarter, "events", 2_417, set_aside=3, unreadable=1)

@@ -369,7 +369,7 @@ class Table:
                     self.file.key,
                     self.file.key_if_broken,
                     None,
-                    f"{_and(self.file.key)} together name one row, once in a file",
+                    f"no two rows of a file have the same {_and(self.file.key)}",
                 )
             )
         exceptions = exceptions or {}

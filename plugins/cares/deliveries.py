@@ -272,7 +272,7 @@ def _in_hand(
     ).fetchone()
     if unfinished:
         return Registration(unfinished[0], is_duplicate=False)
-    in_force = dict(
+    in_force: dict[str, tuple[str, str]] = dict(
         connection.execute(
             """select distinct on (file.table_name) file.table_name, (file.sha256, delivery.delivery_id)
                from ledger.delivery join ledger.delivery_file as file using (delivery_id)

@@ -85,8 +85,8 @@ def borough_being_made(people: int) -> Iterator[Callable[[], None]]:
     """
     made = settings.var_folder("simulated")
     simulator = subprocess.Popen(
-        [Path(sys.executable).with_name("cares"), "simulate", "--people", str(people), "--seed", str(SEED)]
-        + ["--from", FROM, "--until", UNTIL, "--out", made],
+        [str(Path(sys.executable).with_name("cares")), "simulate", "--people", str(people), "--seed", str(SEED)]
+        + ["--from", FROM, "--until", UNTIL, "--out", str(made)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -68,7 +68,8 @@ def prepare() -> None:
     Does nothing when they do already. Columns are only ever added: old deliveries stay readable.
     """
     tables = list(contracts.load().tables())
-    shape = hashlib.sha256(repr([(table.landing_name, table.column_names) for table in tables]).encode()).hexdigest()
+    shapes = [(table.landing_name, table.column_names, _columns_to_accept(table)) for table in tables]
+    shape = hashlib.sha256(repr(shapes).encode()).hexdigest()
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         if _recorded_shape(connection) == shape:
             return
@@ -109,8 +110,7 @@ def _prepare_table(connection: psycopg.Connection, table: Table) -> None:
     connection.execute(
         f"comment on table landing.{identifier(name)} is {literal(f'Each row is {table.file.each_row_is}, as sent.')}"
     )
-    needed = [column for header, column in table.column_names.items() if table.file.columns[header].needed_for]
-    columns = ", ".join(f"landed.{identifier(column)}" for column in needed)
+    columns = ", ".join(_columns_to_accept(table))
     connection.execute(f"drop view if exists accepted.{identifier(name)}")
     connection.execute(
         f"""create view accepted.{identifier(name)} as
@@ -120,11 +120,24 @@ def _prepare_table(connection: psycopg.Connection, table: Table) -> None:
             from landing.{identifier(name)} as landed
             join ledger.delivery_file as file on file.file_id = landed.file_id
             join ledger.delivery on delivery.delivery_id = file.delivery_id
+            left join (select file_id, line_number, array_agg(column_name) as columns from ledger.finding
+                       where if_broken = 'set the value aside' and released_at is null
+                       group by file_id, line_number) as aside
+              on aside.file_id = landed.file_id and aside.line_number = landed.line_number
             where delivery.state in ('accepted', 'superseded')
               and not exists (select from ledger.finding
                               where finding.file_id = landed.file_id and finding.line_number = landed.line_number
                                 and finding.if_broken = 'set the row aside' and finding.released_at is null)"""
     )
+
+
+def _columns_to_accept(table: Table) -> list[str]:
+    """What the table's view in `accepted` selects: the columns that a purpose needs, without values set aside."""
+    needed = [column for header, column in table.column_names.items() if table.file.columns[header].needed_for]
+    return [
+        f"case when {literal(column)} = any(aside.columns) then null else landed.{identifier(column)} end as {identifier(column)}"
+        for column in needed
+    ]
 
 
 def land(delivery_id: int, progress: Progress | None = None) -> None:
@@ -154,8 +167,8 @@ def land(delivery_id: int, progress: Progress | None = None) -> None:
                 try:
                     with connection.transaction():
                         results[file_id] = _land_file(connection, file_id, path, table, feed, version, progress)
-                except FileProblem as problem:
-                    problems[file_id] = f"{feed_slug}/{table_name}: {file_name}: {problem}"
+                except FileProblem as found:
+                    problems[file_id] = f"{feed_slug}/{table_name}: {file_name}: {found}"
             if problems:
                 raise psycopg.Rollback(everything)
         for file_id, landed in results.items():

@@ -154,6 +154,19 @@ def test_a_bad_date_sets_its_row_aside_and_names_rule_and_line_but_no_value(ware
     ]
 
 
+def test_a_bad_uprn_sets_its_value_aside_and_the_row_stays(warehouse: FreshWarehouse, tmp_path: Path) -> None:
+    for file in AS_PROMISED:
+        (tmp_path / file.name).write_text(file.read_text().replace("38000000001", "3.8E+10"))
+
+    decision = deliveries.receive("torus/tenancies", sorted(tmp_path.iterdir()), "2019-03")
+
+    assert decision.state == "accepted"
+    assert warehouse.rows("select uprn from landing.housing__tenancies where line_number = 2") == [("3.8E+10",)]
+    assert warehouse.rows("select tenancy_reference, uprn from accepted.housing__tenancies where line_number = 2") == [
+        ("T001", None)
+    ]
+
+
 def test_too_many_rows_set_aside_hold_the_delivery_for_a_word(warehouse: FreshWarehouse, tmp_path: Path) -> None:
     for file in AS_PROMISED:
         (tmp_path / file.name).write_text(file.read_text().replace("/04/2015,,", "/04/15,,"))

@@ -82,8 +82,8 @@ class Markers:
                 return self._postcode()
             if pattern:
                 return pattern.looks_like.replace(" ", "")
-        word = self._word(PASSING_WORD)
-        return word if longest is None or len(word) <= longest else word[-longest:]
+        word = f"{PASSING_WORD}{next(self._numbers):06d}"
+        return self._remember(word) if longest is None or len(word) <= longest else word[-longest:]
 
     def _word(self, word: str) -> str:
         return self._remember(f"{word}{next(self._numbers):06d}")

@@ -27,8 +27,14 @@ def read(path: Path) -> str:
 
 
 def verdict(words: str, use: str) -> str:
-    """What the page answers for one use, with its reasons."""
-    return words.partition(f"For {use}: ")[2].partition(" For ")[0].partition(" What was due")[0]
+    """What the page answers for one use, with the reasons that are its own."""
+    rest = words.partition(f"For {use}: ")[2]
+    return re.split(r" For (?:planning|money): | What holds for every use | What was due, and ", rest)[0].strip()
+
+
+def shared_reasons(words: str) -> str:
+    """What the page says against every use."""
+    return words.partition(" What holds for every use ")[2].partition(" What was due, and ")[0].strip()
 
 
 @pytest.fixture
@@ -116,7 +122,7 @@ def test_a_change_that_chance_does_not_explain_is_signalled(values: list[float],
         ("t.A is B.uk_date", "A is B is a real date", "A is B is not a real date"),
         ("t.X.at_most_characters", "X has at most 20 characters", "X has more than 20 characters"),
         ("t.X.filled_when", "X is filled when Y is Z", "X is empty although Y is Z"),
-        ("t.key.unique", "A and B together name one row, once in a file", "another row has the same A and B"),
+        ("t.key.unique", "no two rows of a file have the same A and B", "another row has the same A and B"),
     ],
 )
 def test_a_broken_rule_reads_as_its_opposite(rule: str, sentence: str, wrong: str) -> None:
@@ -169,7 +175,7 @@ def test_nothing_arrived_means_not_safe_for_anything(ledger: Ledger) -> None:
     words = read(quality_report(None))
     for use in ("direct care", "planning", "money"):
         assert verdict(words, use).startswith("No ")
-    assert "Torus, Tenancies and household members: no delivery has been accepted." in verdict(words, "planning")
+    assert "Torus, Tenancies and household members: no delivery has been accepted." in shared_reasons(words)
 
 
 def test_all_feeds_in_time_are_safe_for_planning_and_never_for_money(ledger: Ledger) -> None:
@@ -184,8 +190,9 @@ def test_all_feeds_in_time_are_safe_for_planning_and_never_for_money(ledger: Led
 def test_an_overdue_feed_is_named_and_calls_for_care(ledger: Ledger) -> None:
     every_feed_arrived(ledger)
     ledger.build(as_at=date(2019, 8, 9))
-    said = verdict(read(quality_report(None)), "planning")
-    assert said.startswith("With care")
+    words = read(quality_report(None))
+    assert verdict(words, "planning") == "With care See what holds for every use, below."
+    said = shared_reasons(words)
     assert "Torus, Tenancies and household members: nothing has arrived for 2019-07." in said
     assert said.count("nothing has arrived") == 1
 
@@ -196,7 +203,7 @@ def test_a_rejected_correction_is_named_although_the_earlier_delivery_stands(led
     ledger.connection.execute("update ledger.delivery set received_at = '2019-07-31' where state = 'rejected'")
     ledger.build(as_at=date(2019, 8, 1))
     words = read(quality_report(None))
-    assert "the last delivery, for 2019-06, was rejected; an earlier one is used." in verdict(words, "planning")
+    assert "the last delivery, for 2019-06, was rejected; an earlier one is used." in shared_reasons(words)
     assert "rejected (another delivery of that period is in use): tenancies.csv: is empty (0 bytes)." in words
 
 
@@ -204,15 +211,16 @@ def test_people_without_nhs_numbers_call_for_care(ledger: Ledger) -> None:
     every_feed_arrived(ledger)
     ledger.people(0, 20)
     ledger.build(as_at=date(2019, 8, 1))
-    assert "17% of people have no valid NHS number" in verdict(read(quality_report(None)), "planning")
+    assert "17% of people have no valid NHS number" in shared_reasons(read(quality_report(None)))
 
 
 def test_a_failed_build_is_not_safe_and_says_what_readers_see(ledger: Ledger) -> None:
     every_feed_arrived(ledger)
     good = ledger.build(as_at=date(2019, 8, 1))
     ledger.build("failed", as_at=date(2019, 8, 1))
-    said = verdict(read(quality_report(None)), "planning")
-    assert said.startswith(f"No This build failed and was not published. Readers see build {good}.")
+    words = read(quality_report(None))
+    assert verdict(words, "planning").startswith("No")
+    assert shared_reasons(words).startswith(f"This build failed and was not published. Readers see build {good}.")
 
 
 def test_what_was_wrong_is_said_in_plain_english_beside_the_period_before(ledger: Ledger) -> None:
@@ -234,9 +242,11 @@ def test_a_gap_is_shown_as_a_gap(ledger: Ledger) -> None:
         ledger.delivery(HOSPITAL, period, "episodes", 100)
     ledger.build()
     words = read(quality_report(None))
-    assert "2019-02, due on 20 March 2019: nothing arrived . This is a gap, not a zero." in words
+    assert "Nothing arrived for 2019-02 (due on 20 March 2019): a gap, not a zero." in words
     assert "2019-04" not in words
-    assert "2 points: no limits are drawn before 12." in words
+    page = quality_report(None).read_text(encoding="utf-8")
+    assert "2 points: no limits are drawn before 12." in page
+    assert page.count("<polyline") == 4
 
 
 def test_the_ledger_is_shown_adding_up_and_says_so_when_it_does_not(ledger: Ledger) -> None:
@@ -248,7 +258,7 @@ def test_the_ledger_is_shown_adding_up_and_says_so_when_it_does_not(ledger: Ledg
     ledger.connection.execute("update ledger.delivery_file set received_rows = received_rows + 1")
     words = read(quality_report(None))
     assert f"It does not add up for delivery {good}." in words
-    assert "the rows of 2019-03 do not add up in the ledger" in verdict(words, "planning")
+    assert "the rows of 2019-03 do not add up in the ledger" in shared_reasons(words)
 
 
 def test_a_correction_of_one_table_leaves_the_other_tables_of_its_period(ledger: Ledger) -> None:
@@ -303,7 +313,7 @@ def test_what_models_and_builds_said_is_kept_off_the_page(ledger: Ledger) -> Non
     ledger.connection.execute("update ledger.build set message = 'MARKER'")
     words = read(quality_report(None))
     assert "MARKER" not in words
-    assert "1 model: error" in words
+    assert "1 model error" in words
 
 
 def test_the_page_names_no_other_host(ledger: Ledger) -> None:

@@ -1,33 +1,40 @@
+{#- A cheap `like` chooses the regular expression, which is what costs time. Conditions are nested because only cases
+    fix the order in which PostgreSQL looks at them. -#}
+
 {#- dd/mm/yyyy or yyyy-mm-dd, at most followed by a midnight; a day that no calendar has (30 February) is null. -#}
 {% macro clean_date(column) -%}
+{%- set text = "btrim(" ~ column ~ ")" -%}
 case
-    when btrim({{ column }}) ~ '^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}( 00:00(:00)?)?$' then
+    when {{ text }} like '____-__-__%' then
+        case
+            when {{ text }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00:00(:00)?)?$'
+                then {{ _calendar_day("left(" ~ text ~ ", 10)") }}
+        end
+    when {{ text }} like '__/__/____%' then
+        case
+            when {{ text }} ~ '^[0-9]{2}/[0-9]{2}/[0-9]{4}( 00:00(:00)?)?$'
+                then {{ _calendar_day("(substr(" ~ text ~ ", 7, 4) || '-' || substr(" ~ text ~ ", 4, 2) || '-' || left(" ~ text ~ ", 2))") }}
+        end
+    when {{ text }} ~ '^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}$' then
         {{ _calendar_day(
-            "left(split_part(btrim(" ~ column ~ "), '/', 3), 4)",
-            "split_part(btrim(" ~ column ~ "), '/', 2)",
-            "split_part(btrim(" ~ column ~ "), '/', 1)") }}
-    when btrim({{ column }}) ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T]00:00(:00)?)?$' then
-        {{ _calendar_day(
-            "left(btrim(" ~ column ~ "), 4)",
-            "substr(btrim(" ~ column ~ "), 6, 2)",
-            "substr(btrim(" ~ column ~ "), 9, 2)") }}
+            "(split_part(" ~ text ~ ", '/', 3) || '-' || lpad(split_part(" ~ text ~ ", '/', 2), 2, '0')"
+            ~ " || '-' || lpad(split_part(" ~ text ~ ", '/', 1), 2, '0'))") }}
 end
 {%- endmacro %}
 
 
-{#- The date of three texts of digits, from 1800 to 2199. The cases are nested because only they fix the order in
-    which PostgreSQL looks at conditions. -#}
-{% macro _calendar_day(year, month, day) -%}
+{#- The date of a text of the shape yyyy-mm-dd, all digits, from 1800 to 2199. -#}
+{% macro _calendar_day(text) -%}
 case
-    when cast({{ year }} as integer) between 1800 and 2199
-        and cast({{ month }} as integer) between 1 and 12
-        and cast({{ day }} as integer) between 1 and 31 then
+    when left({{ text }}, 4) between '1800' and '2199' and substr({{ text }}, 6, 2) between '01' and '12' then
         case
-            when cast({{ day }} as integer) <= extract(
-                day from make_date(cast({{ year }} as integer), cast({{ month }} as integer), 1)
-                + interval '1 month' - interval '1 day'
-            ) then make_date(
-                cast({{ year }} as integer), cast({{ month }} as integer), cast({{ day }} as integer))
+            when right({{ text }}, 2) between '01' and '28' then cast({{ text }} as date)
+            when right({{ text }}, 2) between '29' and '31' then
+                case
+                    when cast(right({{ text }}, 2) as integer) <= extract(
+                        day from cast(left({{ text }}, 7) || '-01' as date) + interval '1 month' - interval '1 day'
+                    ) then cast({{ text }} as date)
+                end
         end
 end
 {%- endmacro %}
@@ -36,11 +43,10 @@ end
 {#- hh:mm, hh:mm:ss, hhmm or hhmmss. -#}
 {% macro clean_time(column) -%}
 case
-    when btrim({{ column }}) ~ '^([01][0-9]|2[0-3]):?[0-5][0-9](:?[0-5][0-9])?$' then
-        make_time(
-            cast(left(btrim({{ column }}), 2) as integer),
-            cast(substr(replace(btrim({{ column }}), ':', ''), 3, 2) as integer),
-            cast('0' || substr(replace(btrim({{ column }}), ':', ''), 5, 2) as integer))
+    when btrim({{ column }}) ~ '^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$' then cast(btrim({{ column }}) as time)
+    when btrim({{ column }}) ~ '^([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9])?$' then
+        cast(left(btrim({{ column }}), 2) || ':' || substr(btrim({{ column }}), 3, 2) || ':'
+            || rpad(substr(btrim({{ column }}), 5, 2), 2, '0') as time)
 end
 {%- endmacro %}
 

@@ -28,7 +28,7 @@ def up() -> None:
         login = airflow_server.prepare()
     with console.status("Starting Airflow, which takes half a minute"):
         airflow_server.start_and_wait()
-    console.print(f"Airflow is running: {airflow_server.url()} (to stop it: cares airflow down)")
+    console.print(f"Airflow is running: {airflow_server.url()} (to stop it: make down)")
     if login:
         typer.echo(sign_in(login))
     else:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
     from cares.demo import Progress, Summary
 
@@ -19,15 +24,14 @@ QUERIES = {
     "Who is known to whom": """\
 select has_hospital_care, has_adult_social_care, has_social_housing, count(*) as people
 from insight.persons group by 1, 2, 3 order by people desc;""",
-    "Emergency stays by age": """\
-select age_band, count(*) as stays, round(avg(length_of_stay_days), 1) as average_days
-from insight.hospital_stays where admission_kind = 'emergency' group by age_band order by age_band;""",
-    "Home from hospital, then social care": """\
-select stay.discharged_month, count(*) as stays,
-       count(*) filter (where exists (
-           select from insight.social_care_events as event
-           where event.pseudonym = stay.pseudonym
-             and event.started_month between stay.discharged_month and stay.discharged_month + interval '1 month')) as then_social_care
+    "Why people were admitted in an emergency, and how long they stayed": """\
+select primary_diagnosis_chapter, count(*) as stays, round(avg(length_of_stay_days), 1) as average_days
+from insight.hospital_stays where admission_kind = 'emergency' group by 1 order by stays desc;""",
+    "Who of those leaving hospital has social care within two months": """\
+select stay.discharged_month, count(*) as stays, count(*) filter (where exists (
+    select from insight.social_care_events as event
+    where event.pseudonym = stay.pseudonym and event.kind = 'service'
+      and event.started_month between stay.discharged_month and stay.discharged_month + interval '2 months')) as then_social_care
 from insight.hospital_stays as stay where stay.discharged_month is not null group by 1 order by 1;""",
 }
 
@@ -43,7 +47,7 @@ def demo(
     from cares.cli.airflow import sign_in
 
     signal.signal(signal.SIGTERM, _as_ctrl_c)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
     began = time.monotonic()
 
     def done(what: str) -> None:
@@ -113,78 +117,82 @@ def _line(progress: Progress) -> str:
 
 def _picture(progress: Progress) -> RenderableType:
     from rich.console import Group
-    from rich.table import Table
 
-    table = Table("Organisation", "Feed", title="What arrived", title_justify="left")
-    for name in ("Arrived", "Accepted", "Held", "Rejected", "Rows so far"):
-        table.add_column(name, justify="right")
-    for (organisation, feed), deliveries in _by_feed(progress.deliveries).items():
-        states = [delivery["state"] for delivery in deliveries]
-        table.add_row(
-            organisation,
-            feed,
-            str(len(states)),
-            str(states.count("accepted") + states.count("superseded")),
-            str(states.count("held")),
-            str(states.count("rejected")),
-            f"{sum(delivery['received_rows'] or 0 for delivery in deliveries):,}",
-        )
+    table = _table("What arrived", "Sent", "Accepted", "Held", "Rejected", "Rows so far")
+    for feed, deliveries in _by_feed(progress.deliveries).items():
+        table.add_row(feed, *_states(deliveries), _sum(deliveries, "received_rows"))
     return Group(table, f"Build: {progress.build}", *(f"[cyan]▶[/] {task}" for task in progress.running))
 
 
 def _show(console: Console, summary: Summary, seconds: float) -> None:
-    from rich.table import Table
+    from rich.markup import escape
 
     from cares import simulated
 
     console.rule(f"[bold]Summary[/] ({simulated.WORD})")
-    table = Table("Organisation", "Feed", title="What arrived", title_justify="left")
-    for name in ("Deliveries", "Accepted", "Held", "Rejected", "Rows accepted", "Set aside", "Unreadable"):
-        table.add_column(name, justify="right")
-    for (organisation, feed), deliveries in _by_feed(summary.deliveries).items():
-        states = [delivery["state"] for delivery in deliveries]
+    table = _table("What arrived", "Sent", "Accepted", "Held", "Rejected", "Rows", "Set\naside", "Un-\nreadable")
+    for feed, deliveries in _by_feed(summary.deliveries).items():
         taken = [delivery for delivery in deliveries if delivery["state"] in ("accepted", "superseded")]
-        table.add_row(
-            organisation,
-            feed,
-            str(len(states)),
-            str(len(taken)),
-            str(states.count("held")),
-            str(states.count("rejected")),
-            *(
-                f"{sum(delivery[rows] or 0 for delivery in taken):,}"
-                for rows in ("accepted_rows", "set_aside_rows", "unreadable_rows")
-            ),
-        )
+        counts = (_sum(taken, column) for column in ("accepted_rows", "set_aside_rows", "unreadable_rows"))
+        table.add_row(feed, *_states(deliveries), *counts)
     console.print(table)
     for delivery in summary.deliveries:
         if delivery["state"] in ("rejected", "held"):
-            console.print(f"  [red]{delivery['state']}[/] {delivery['feed']} {delivery['period']}: {delivery['reason']}")
+            what = f"{delivery['feed']} {delivery['period']} was {delivery['state']}"
+            console.print(f"  [red]{what}[/]: {escape(delivery['reason'])}", soft_wrap=True)
     people = summary.people
     console.print(
-        f"\n[bold]People[/]: {people.person_records:,} person records became {people.persons:,} people; in truth they are "
-        f"{people.true_persons:,}.\nOf the pairs of records put together {people.precision:.1%} are right; of the true pairs "
-        f"{people.recall:.1%} were found."
+        f"\n[bold]Who is who[/]\n  {people.person_records:,} descriptions of people, by all organisations together, were found to be of "
+        f"{people.persons:,} people. In truth they are {people.true_persons:,}.\n  Of the pairs of descriptions that were put together "
+        f"{people.precision:.1%} belong together; of those that belong together {people.recall:.1%} were put together.",
+        soft_wrap=True,
     )
-    marts = Table("Table", title="\nWhat was published", title_justify="left")
-    marts.add_column("Rows", justify="right")
+    marts = _table("\nWhat was published", "Rows")
     for name, rows in summary.marts:
         marts.add_row(name, f"{rows:,}")
     console.print(marts)
     console.print("\n[bold]What to do next[/]")
     console.print(f"  Read the quality report: {summary.report}", soft_wrap=True)
-    console.print("  Open Airflow and watch the runs: make up (and make down to stop it)")
-    console.print("  Query as the analyst: cares warehouse psql --role analyst")
+    console.print("  Open Airflow, with the runs that you just saw: make up (to stop it: make down)")
+    console.print(f"  Ask as the analyst: {_command()} warehouse psql --role analyst", soft_wrap=True)
     for title, query in QUERIES.items():
-        console.print(f"\n[dim]-- {title}[/]")
+        console.print(f"\n-- {title}", style="dim")
         print(query)
+    minutes, rest = divmod(round(seconds), 60)
     console.print(
-        f"\nDone in {seconds // 60:.0f} min {seconds % 60:.0f} s. Airflow is stopped; PostgreSQL keeps running (to stop it: cares warehouse stop)."
+        f"\nDone in {minutes} min {rest} s. Airflow is stopped; PostgreSQL keeps running "
+        f"(to stop it: {_command()} warehouse stop).",
+        soft_wrap=True,
     )
 
 
-def _by_feed(deliveries: list[dict[str, Any]]) -> dict[tuple[str, str], list[dict[str, Any]]]:
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+def _table(title: str, *numbers: str) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    for name in numbers:
+        table.add_column(name, justify="right")
+    return table
+
+
+def _states(deliveries: list[dict[str, Any]]) -> list[str]:
+    states = [delivery["state"] for delivery in deliveries]
+    accepted = states.count("accepted") + states.count("superseded")
+    return [str(number) for number in (len(states), accepted, states.count("held"), states.count("rejected"))]
+
+
+def _sum(deliveries: list[dict[str, Any]], column: str) -> str:
+    return f"{sum(delivery[column] or 0 for delivery in deliveries):,}"
+
+
+def _command() -> str:
+    """How this command was called, so that what we print can be pasted."""
+    return Path(sys.argv[0]).name if shutil.which("cares") else os.path.relpath(sys.argv[0])
+
+
+def _by_feed(deliveries: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
     for delivery in deliveries:
-        groups.setdefault((delivery["organisation"], delivery["feed"].partition("/")[2]), []).append(delivery)
+        groups.setdefault(delivery["feed"], []).append(delivery)
     return groups

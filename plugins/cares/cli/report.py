@@ -20,14 +20,9 @@ def quality(
     open_path: Annotated[bool, typer.Option("--open-path", help="Open the page in this machine's browser too.")] = False,
 ) -> None:
     """Write the quality report of a build as one HTML page and print where it is."""
-    from cares.reports import ReportError, quality_report
-    from cares.warehouse import WarehouseError
+    from cares.reports import quality_report
 
-    try:
-        path = quality_report(build)
-    except (ReportError, WarehouseError) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    path = quality_report(build)
     typer.echo(path)
     if open_path:
         typer.launch(str(path))

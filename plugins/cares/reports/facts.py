@@ -227,8 +227,8 @@ _MODELS = """
 
 _PERSON_RECORDS = """
     select organisation,
-           count(*) filter (where nhs_number_is_valid) as with_nhs_number,
-           count(*) filter (where nhs_number_is_valid is not true) as without_nhs_number
+           count(*) filter (where nhs_number is not null) as with_nhs_number,
+           count(*) filter (where nhs_number is null) as without_nhs_number
     from intermediate.int_person_records
     group by organisation
     order by organisation
@@ -237,7 +237,7 @@ _PERSON_RECORDS = """
 _PERSONS = """
     with persons as (
         select membership.person_id,
-               coalesce(bool_or(record.nhs_number_is_valid), false) as has_nhs_number,
+               bool_or(record.nhs_number is not null) as has_nhs_number,
                count(distinct record.organisation) as organisations
         from person_index.membership
         join intermediate.int_person_records as record using (person_record_id)

@@ -97,11 +97,15 @@ def _picture(facts: Facts, feed: Feed, name: str, horizon: Horizon) -> FeedPictu
         latest=latest,
         period_before=before.period.label if before else None,
         files=tuple(files),
-        checks=tuple(sorted(checks, key=lambda check: (_GRAVEST_FIRST.index(check.if_broken), -check.rows_broken))),
+        checks=tuple(sorted(checks, key=_gravest_broken_first)),
         checks_before={check.rule: check for check in _in_force(facts, before)[1]},
         charts=_charts(facts, due),
-        score=_score(checks, due) if latest else None,
+        score=_score(checks, due),
     )
+
+
+def _gravest_broken_first(check: Check) -> tuple[bool, int, int]:
+    return check.rows_broken == 0, _GRAVEST_FIRST.index(check.if_broken), -check.rows_broken
 
 
 def _in_force(facts: Facts, period: DuePeriod | None) -> tuple[list[File], list[Check]]:
@@ -126,11 +130,14 @@ def _charts(facts: Facts, due: Sequence[DuePeriod]) -> tuple[Chart, ...]:
         accepted.append((label, rounded_total([file.accepted_rows or 0 for file in files]) if files else None))
         landed = _total(files, lambda file: file.landed_rows)
         set_aside.append((label, percent(_total(files, lambda file: file.set_aside_rows), landed)))
-    return chart("Rows accepted", accepted), chart("Rows set aside, per cent", set_aside, "%")
+    return chart("rows accepted", accepted), chart("rows set aside, per cent", set_aside, "%")
 
 
-def _score(checks: Sequence[Check], due: Sequence[DuePeriod]) -> float:
-    """The feed's quality score, worked out of rounded counts, so that it tells no more than they do."""
+def _score(checks: Sequence[Check], due: Sequence[DuePeriod]) -> float | None:
+    """The feed's quality score, worked out of rounded counts, so that it tells no more than they do.
+
+    None where no rule was checked.
+    """
     broken: dict[tuple[str, str], int] = defaultdict(int)
     records: dict[tuple[str, str], int] = {}
     for check in checks:
@@ -139,7 +146,7 @@ def _score(checks: Sequence[Check], due: Sequence[DuePeriod]) -> float:
         broken[item] += _COUNTED_WHERE_HIDDEN if count is None else count
         records[item] = rounded(check.rows_checked) or 0
     items = [item_score(rows, max(rows - broken[item], 0)) for item, rows in records.items() if rows]
-    return quality_score(items, [float(period.state == "accepted") for period in due])
+    return quality_score(items, [float(period.state == "accepted") for period in due]) if items else None
 
 
 def _total(files: Sequence[File], number: Callable[[File], int | None]) -> int:

@@ -17,7 +17,7 @@ from cares.contracts import Contracts
 from cares.reports import charts, disclosure, facts, wording
 from cares.reports.facts import Delivery, Facts, File, People
 from cares.reports.pictures import feed_pictures
-from cares.reports.safety import verdicts
+from cares.reports.safety import judge
 
 _ISSUES_ON_THE_FIRST_PAGES = 4
 _LONDON = ZoneInfo("Europe/London")
@@ -59,7 +59,7 @@ def _page(found: Facts, promised: Contracts) -> str:
     return environment.get_template("quality.html").render(
         build=found.build,
         simulated=simulated.WORD if found.is_simulated else None,
-        verdicts=verdicts(found, feeds),
+        safety=judge(found, feeds),
         organisations=[
             (organisation.file, [feed for feed in feeds if feed.feed.organisation == slug])
             for slug, organisation in promised.organisations.items()
@@ -123,10 +123,10 @@ def _known_to(people: People) -> list[tuple[str, str]]:
     ]
 
 
-def _models(found: Facts) -> list[tuple[str, Counter[str]]]:
-    """Layer and how many of its models and tests ended in which way, in the order in which the layers ran."""
+def _models(found: Facts) -> list[tuple[str, Counter[tuple[str, str]]]]:
+    """Each layer, in the order in which they ran, with how many of each kind ended in which way."""
     return [
-        (layer, Counter(f"{outcome.kind.replace('_', ' ')}: {outcome.outcome}" for outcome in outcomes))
+        (layer, Counter((outcome.kind, outcome.outcome) for outcome in outcomes))
         for layer, outcomes in groupby(found.models, key=lambda outcome: outcome.layer)
     ]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cares.reports.disclosure import percent
 from cares.reports.facts import Build, Facts, People
 from cares.reports.pictures import FeedPicture
+from cares.reports.wording import listed
 
 YES, WITH_CARE, NO = "yes", "with care", "no"
 DIRECT_CARE, PLANNING, MONEY = "direct care", "planning", "money"
@@ -36,15 +37,23 @@ class Reason:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The answer for one use, and the reasons, the gravest first."""
+    """The answer for one use, and the reasons that are its own."""
 
     use: str
     answer: str
-    reasons: tuple[str, ...]
+    own_reasons: tuple[str, ...]
 
 
-def verdicts(facts: Facts, feeds: Sequence[FeedPicture]) -> list[Verdict]:
-    """The answer for each use."""
+@dataclass(frozen=True)
+class Safety:
+    """The answer for each use, and the reasons that hold for all of them, the gravest first."""
+
+    verdicts: tuple[Verdict, ...]
+    shared_reasons: tuple[str, ...]
+
+
+def judge(facts: Facts, feeds: Sequence[FeedPicture]) -> Safety:
+    """Ask every rule."""
     reasons = [
         *_build_is_published(facts.build),
         *_ledger_adds_up(facts),
@@ -55,13 +64,16 @@ def verdicts(facts: Facts, feeds: Sequence[FeedPicture]) -> list[Verdict]:
         *_people_can_be_joined(facts.people),
         *_not_there_yet(),
     ]
-    result = []
-    for use in USES:
-        against = sorted((reason for reason in reasons if use in reason.uses), key=lambda reason: reason.answer != NO)
-        answer = against[0].answer if against else YES
-        whys = tuple(reason.why for reason in against) or ("No rule speaks against it.",)
-        result.append(Verdict(use, answer, whys))
-    return result
+    reasons.sort(key=lambda reason: reason.answer != NO)
+    return Safety(
+        tuple(_verdict(use, [reason for reason in reasons if use in reason.uses]) for use in USES),
+        tuple(reason.why for reason in reasons if reason.uses == USES),
+    )
+
+
+def _verdict(use: str, reasons: Sequence[Reason]) -> Verdict:
+    answer = reasons[0].answer if reasons else YES
+    return Verdict(use, answer, tuple(reason.why for reason in reasons if reason.uses != USES))
 
 
 def _build_is_published(build: Build) -> Iterator[Reason]:
@@ -94,7 +106,7 @@ def _nothing_is_overdue(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
         ):
             periods = [due.period.label for due in feed.due if due.was_due and due.state == state]
             if periods and feed.latest is not None:
-                yield Reason(WITH_CARE, f"{feed.name}: {says} for {_listed(periods)}.")
+                yield Reason(WITH_CARE, f"{feed.name}: {says} for {listed(periods)}.")
 
 
 def _last_delivery_was_taken(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
@@ -141,9 +153,3 @@ def _not_there_yet() -> Iterator[Reason]:
         WITH_CARE, "How often two people are joined by mistake has not been measured by a clerical sample.", (DIRECT_CARE,)
     )
     yield Reason(NO, "No organisation sends costs yet.", (MONEY,))
-
-
-def _listed(periods: Sequence[str]) -> str:
-    if len(periods) > 4:
-        return f"{', '.join(periods[:3])} and {len(periods) - 3} more periods"
-    return periods[0] if len(periods) == 1 else f"{', '.join(periods[:-1])} and {periods[-1]}"

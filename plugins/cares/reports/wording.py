@@ -21,7 +21,7 @@ _OPPOSITES = (
     (" is ", " is not "),
 )
 
-_KEY = " together name one row, once in a file"
+_KEY = "no two rows of a file have the same "
 
 _WHAT_FOLLOWS = {
     SET_ASIDE: "these rows are kept out of the linked dataset",
@@ -45,8 +45,8 @@ def header(check: Check) -> str:
 
 def what_is_wrong(check: Check) -> str:
     """The opposite of a rule's sentence: `NHS Number is always filled` becomes `NHS Number is empty`."""
-    if check.sentence.endswith(_KEY):
-        return f"another row has the same {check.sentence.removesuffix(_KEY)}"
+    if check.sentence.startswith(_KEY):
+        return f"another row has the same {check.sentence.removeprefix(_KEY)}"
     subject = header(check)
     says = check.sentence.removeprefix(subject)
     for kept, broken in _OPPOSITES:
@@ -94,6 +94,13 @@ def why_not_taken(delivery: Delivery, files: Sequence[File], checks: Sequence[Ch
     if delivery.state == "held" and received and 100 * unused / received > limit:
         return f"more than the {limit:g}% of rows agreed are set aside or unreadable"
     return delivery.reason or "no reason is recorded"
+
+
+def listed(periods: Sequence[str]) -> str:
+    """Periods in a sentence; of more than four, the first three and how many more."""
+    if len(periods) > 4:
+        return f"{', '.join(periods[:3])} and {len(periods) - 3} more periods"
+    return periods[0] if len(periods) == 1 else f"{', '.join(periods[:-1])} and {periods[-1]}"
 
 
 def is_about_nhs_number(check: Check, feed: Feed) -> bool:

@@ -2,7 +2,30 @@
 with episodes as (
     -- An episode may be told again in a later month: the latest telling counts.
     select
-        *,
+        organisation,
+        feed,
+        line_number,
+        local_person_id,
+        spell_number,
+        episode_number,
+        admitted_on,
+        admitted_at,
+        discharge_ready_on,
+        discharged_on,
+        discharged_at,
+        admission_method_code,
+        admission_source_code,
+        discharge_method_code,
+        discharge_destination_code,
+        patient_classification_code,
+        specialty_code,
+        treatment_function_code,
+        site_code,
+        provider_code,
+        commissioner_code,
+        spell_hrg_code,
+        primary_diagnosis_code,
+        primary_procedure_code,
         row_number() over (
             partition by organisation, spell_number, episode_number
             order by period_end desc, delivery_id desc, line_number desc
@@ -11,17 +34,28 @@ with episodes as (
     where superseded_at is null and {{ left_out_of_hospital_stays() }} is null
 ),
 
+ordered as (
+    select
+        *,
+        row_number() over (partition by organisation, spell_number order by telling, episode_number, line_number) = 1
+            as is_first,
+        row_number() over (
+            partition by organisation, spell_number order by telling, episode_number desc nulls last, line_number desc
+        ) = 1 as is_last
+    from episodes
+),
+
 stays as (
     select
         organisation,
         spell_number,
         max(local_person_id) filter (where is_last) as local_person_id,
         min(feed) as feed,
-        min(admitted_on) as admitted_on,
-        min(admitted_at) as admitted_at,
-        max(discharge_ready_on) as discharge_ready_on,
-        max(discharged_on) as discharged_on,
-        max(discharged_at) as discharged_at,
+        min(admitted_on) filter (where telling = 1) as admitted_on,
+        min(admitted_at) filter (where telling = 1) as admitted_at,
+        max(discharge_ready_on) filter (where telling = 1) as discharge_ready_on,
+        max(discharged_on) filter (where telling = 1) as discharged_on,
+        max(discharged_at) filter (where telling = 1) as discharged_at,
         min(admission_method_code) filter (where is_first) as admission_method_code,
         min(admission_source_code) filter (where is_first) as admission_source_code,
         max(discharge_method_code) filter (where is_last) as discharge_method_code,
@@ -37,16 +71,7 @@ stays as (
         min(primary_procedure_code) filter (where is_first) as primary_procedure_code,
         count(*) filter (where telling = 1) as episodes,
         count(*) as source_rows
-    from (
-        select
-            *,
-            row_number() over (partition by organisation, spell_number order by telling, episode_number, line_number) = 1
-                as is_first,
-            row_number() over (
-                partition by organisation, spell_number order by telling, episode_number desc nulls last, line_number desc
-            ) = 1 as is_last
-        from episodes
-    ) as ordered
+    from ordered
     group by organisation, spell_number
 )
 

@@ -3,7 +3,28 @@
 -- and route, assessment type or service (and the same end, but for services); the event reference is no key.
 with events as (
     select
-        *,
+        organisation,
+        feed,
+        local_person_id,
+        started_on,
+        ended_on,
+        died_on,
+        client_type,
+        primary_support_reason,
+        route_of_access,
+        assessment_type,
+        service_type,
+        service_component,
+        delivery_mechanism,
+        review_reason,
+        outcome,
+        provider_cqc_location_id,
+        unit_cost_gbp,
+        cost_frequency,
+        planned_units_per_week,
+        period_end,
+        delivery_id,
+        line_number,
         {{ social_care_event_kind('event_type') }} as kind,
         case when {{ social_care_event_kind('event_type') }} <> 'service' then ended_on end as end_that_tells_apart
     from {{ ref('stg_cld__events') }}
