@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import date
 
-from fresh_warehouse import FreshWarehouse
 from psycopg import sql
+
+from fresh_warehouse import FreshWarehouse
 
 Row = dict[str, str]
 FORMAT_OF_FEED = {

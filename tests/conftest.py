@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 SESSION_VAR = Path(tempfile.mkdtemp(prefix="cares-tests-"))
-for inherited in ("CARES_WAREHOUSE_URL", "CARES_WAREHOUSE_DATABASE", "CARES_EXPECTATIONS"):
+for inherited in ("CARES_WAREHOUSE_URL", "CARES_WAREHOUSE_DATABASE", "CARES_EXPECTATIONS", "CARES_OUTBOX"):
     os.environ.pop(inherited, None)
 os.environ["CARES_VAR"] = str(SESSION_VAR)
 # Airflow makes its home folder as soon as it is imported.
@@ -23,6 +23,7 @@ os.environ["AIRFLOW_HOME"] = str(SESSION_VAR / "airflow")
 
 from cares import landing  # noqa: E402
 from cares import warehouse as cares_warehouse  # noqa: E402
+from finished_demo import FinishedDemo, finished_demo  # noqa: E402
 from fresh_warehouse import TEMPLATE, FreshWarehouse, fresh_warehouse  # noqa: E402
 
 
@@ -54,6 +55,13 @@ def warehouse_of_module(warehouse_server: None) -> Iterator[FreshWarehouse]:
     """A fresh database for all tests of a module; a test uses this one or `warehouse`, not both."""
     with fresh_warehouse() as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[FinishedDemo]:
+    """The demo, after it has run."""
+    with finished_demo(SESSION_VAR / "demo") as finished:
+        yield finished
 
 
 def pytest_unconfigure() -> None:

@@ -440,9 +440,7 @@ def _create_view(
     )
 
 
-def _copy_comments(
-    connection: psycopg.Connection, schema: str, table: str, source: sql.Identifier, remark: str
-) -> None:
+def _copy_comments(connection: psycopg.Connection, schema: str, table: str, source: sql.Identifier, remark: str) -> None:
     """Give a view what its table says of itself and of its columns, and the remark."""
     comments = connection.execute(
         """

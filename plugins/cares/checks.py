@@ -36,7 +36,7 @@ class _ColumnValuesKeepRule(ColumnMapMetricProvider):
     filter_column_isnull = False
 
     @column_condition_partial(engine=SqlAlchemyExecutionEngine)
-    def _sqlalchemy(cls, column, kept, **kwargs):  # type: ignore[no-untyped-def]  # noqa: N805 - the shape that GX asks for
+    def _sqlalchemy(cls, column, kept, **kwargs):  # type: ignore[no-untyped-def]
         return sa.literal_column(f"({kept})", sa.Boolean)
 
 

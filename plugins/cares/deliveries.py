@@ -175,7 +175,7 @@ def register(feed_slug: str, files: Iterable[Any], period_label: str, source: st
     try:
         with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
             connection.execute("select pg_advisory_xact_lock(hashtext('cares.register ' || %s))", (feed.slug,))
-            earlier = _in_hand(connection, feed, period, fingerprint, incoming)
+            earlier = _in_hand(connection, feed, period, fingerprint, incoming, source)
             if earlier:
                 return earlier
             return Registration(
@@ -263,14 +263,16 @@ def _refuse_without_agreement(feed: Feed) -> None:
 
 
 def _in_hand(
-    connection: psycopg.Connection, feed: Feed, period: Period, fingerprint: str, incoming: list[_Incoming]
+    connection: psycopg.Connection, feed: Feed, period: Period, fingerprint: str, incoming: list[_Incoming], source: str
 ) -> Registration | None:
     unfinished = connection.execute(
-        """select delivery_id from ledger.delivery
+        """select delivery_id, source from ledger.delivery
            where feed = %s and period = %s and fingerprint = %s and state = 'received'""",
         (feed.slug, period.label, fingerprint),
     ).fetchone()
     if unfinished:
+        if unfinished[1] != source:
+            _event(connection, unfinished[0], "duplicate received", f"the same files came again, from {source}")
         return Registration(unfinished[0], is_duplicate=False)
     in_force: dict[str, tuple[str, str]] = dict(
         connection.execute(

@@ -220,9 +220,6 @@ def _land_file(
         landed = _line_by_line(connection, file_id, path, table, feed, header)
     if landed.received == 0 and feed.file.a_file_with_no_rows == "reject the delivery":
         raise FileProblem("has a header and no rows, and this feed does not take that as a nil return; send the rows")
-    connection.execute(
-        "select brin_summarize_new_values(%s::regclass)", (f"landing.{identifier(table.landing_name + '__file_id')}",)
-    )
     return landed
 
 

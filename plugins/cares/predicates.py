@@ -13,6 +13,7 @@ from datetime import date
 
 from cares.contracts import CodeList, Feed, Pattern, Rule, Table
 
+
 @dataclass(frozen=True)
 class Surroundings:
     """What a predicate depends on besides the row: the file, its siblings by table, the feed, the day of receipt."""
@@ -166,18 +167,13 @@ def _is_date(text: str, written: str) -> str:
         f"({day} between '29' and '30' and {month} <> '02') or ({day} = '29' and {leap}) "
         f"or ({day} = '31' and {month} in ('01', '03', '05', '07', '08', '10', '12'))"
     )
-    real = (
-        f"{month} between '01' and '12' and {year} between '1850' and '2150' "
-        f"and ({day} between '01' and '28' or {last_days})"
-    )
+    real = f"{month} between '01' and '12' and {year} between '1850' and '2150' and ({day} between '01' and '28' or {last_days})"
     return f"(case when translate({text}, '123456789', '000000000') = '{shape}' then {real} else false end)"
 
 
 def _is_nhs_number(text: str) -> str:
     """Ten digits, the last agreeing with the others by modulus 11 (NHS Data Dictionary: NHS NUMBER), not all the same."""
     shape = f"octet_length({text}) = 10 and translate({text}, '0123456789', '') = ''"
-    weighted = " + ".join(
-        f"{11 - place} * mod({text}::bigint / {10 ** (10 - place)}, 10)" for place in range(1, 10)
-    )
+    weighted = " + ".join(f"{11 - place} * mod({text}::bigint / {10 ** (10 - place)}, 10)" for place in range(1, 10))
     check = f"mod(11 - mod({weighted}, 11), 11) = mod({text}::bigint, 10)"
     return f"(case when {shape} then {check} and mod({text}::bigint, 1111111111) <> 0 else false end)"

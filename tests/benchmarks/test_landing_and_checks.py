@@ -16,6 +16,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from benchmarks.bench_extract import COLUMNS, ROWS, RULES, write_expectations, write_extract
 
 ROUNDS = 3

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from cares import contracts, settings
+from cares import builds, contracts, deliveries, settings
+from end_to_end.receiving import sign_agreement
+from fresh_warehouse import FreshWarehouse
+from privacy.markers import PASSING_ROWS, Markers
 
 HALTON = {
     "organisation.yml": """\
@@ -67,3 +70,19 @@ def test_a_period_that_no_version_governs_is_named_with_its_remedy(with_halton: 
     feed = contracts.load(with_halton).feed("halton/adult_social_care")
     with pytest.raises(contracts.ContractError, match="name one under 'versions' in expectations/halton/adult_social_care.yml"):
         feed.version(feed.period("2019-Q1"))
+
+
+def test_halton_s_events_reach_the_linked_dataset_without_another_line_of_code(
+    with_halton: Path, warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    everything = contracts.load(with_halton)
+    monkeypatch.setattr(contracts, "load", lambda: everything)
+    sign_agreement("halton/adult_social_care")
+    Markers().write_feed(everything.feed("halton/adult_social_care"), tmp_path / "outbox", "R1")
+
+    decision = deliveries.receive("halton/adult_social_care", sorted((tmp_path / "outbox").iterdir()), "2023-Q3")
+    builds.build()
+
+    assert decision.state == "accepted"
+    assert warehouse.rows("select count(*) from staging.stg_cld__events where organisation = 'halton'") == [(PASSING_ROWS,)]
+    assert warehouse.rows("select count(*) from linked_care.persons") == [(PASSING_ROWS,)]

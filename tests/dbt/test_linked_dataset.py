@@ -9,10 +9,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from accepted_deliveries import columns, deliver
-from fresh_warehouse import FreshWarehouse
+import yaml
 
+from accepted_deliveries import columns, deliver
 from cares import builds, settings
+from fresh_warehouse import FreshWarehouse
 
 ADA = "9876543210"
 JANUARY = ("2019-01", date(2019, 1, 1), date(2019, 1, 31))
@@ -124,11 +125,9 @@ def test_a_childs_name_comes_from_the_person_file_and_a_child_of_the_return_alon
 
 
 def test_every_accepted_row_is_in_a_mart_or_counted_with_the_reason(borough: FreshWarehouse, built: Built) -> None:
-    counted = borough.rows(
-        "select staging_table, outcome, rows from linked_care.rows_accounted_for where staging_table in ('stg_apc__episodes', 'stg_housing__tenancies')"
-    )
+    counted = borough.rows("select staging_table, outcome, rows from linked_care.rows_accounted_for")
     assert ("stg_apc__episodes", "in hospital_stays", 2) in counted
-    assert ("stg_housing__tenancies", "nobody in the household", 1) in [(table, why, min(rows, 1)) for table, why, rows in counted]
+    assert ("stg_housing__tenancies", "nobody in the household") in [(table, why) for table, why, _ in counted]
     assert sum(rows for table, _, rows in counted if table == "stg_apc__episodes") == 3 + len(NASTY)
 
 
@@ -148,7 +147,15 @@ def test_an_analyst_reads_insight_and_nothing_else(borough: FreshWarehouse, buil
                     connection.execute(f"insert into insight.{table} select * from insight.{table}")
                 connection.execute(f'select * from {schema}."{table}"')
             refused.append(schema)
-    assert {"linked_care", "staging", "intermediate", "landing", "accepted", "person_index", f"insight__b{built.build_id:06d}"} <= set(refused)
+    assert {
+        "linked_care",
+        "staging",
+        "intermediate",
+        "landing",
+        "accepted",
+        "person_index",
+        f"insight__b{built.build_id:06d}",
+    } <= set(refused)
 
 
 def test_nothing_in_insight_points_at_a_person(borough: FreshWarehouse, built: Built) -> None:
@@ -197,7 +204,9 @@ def in_force(warehouse: FreshWarehouse, table: str, column: str, organisation: s
 
 
 def test_the_same_period_again_replaces_the_period_and_only_the_tables_that_came(staged: FreshWarehouse) -> None:
-    again = deliver(staged, "council/looked_after_children", YEAR, "period", {"episodes": [{"child": "C1", "decom": "05/02/2019"}]})
+    again = deliver(
+        staged, "council/looked_after_children", YEAR, "period", {"episodes": [{"child": "C1", "decom": "05/02/2019"}]}
+    )
     children = in_force(staged, "stg_ssda903__episodes", "local_person_id")
     assert [(child, force) for child, _, force in children] == [("C1", False), ("C3", False), ("C1", True)]
     assert children[-1][1] == again
@@ -237,7 +246,14 @@ def test_rows_by_key_replace_rows_of_the_same_key(staged: FreshWarehouse) -> Non
         return {"tenancy_reference": reference, "address": address}
 
     deliver(staged, "torus/tenancies", FEBRUARY, "key", {"tenancies": [home("K1", "old"), home("K2", "kept")]})
-    deliver(staged, "torus/tenancies", FEBRUARY, "key", {"tenancies": [home("K1", "new"), home("", "no key")]}, accepted_at="2020-08-01")
+    deliver(
+        staged,
+        "torus/tenancies",
+        FEBRUARY,
+        "key",
+        {"tenancies": [home("K1", "new"), home("", "no key")]},
+        accepted_at="2020-08-01",
+    )
     homes = in_force(staged, "stg_housing__tenancies", "address", "torus")
     assert [(address, force) for address, _, force in homes if address] == [
         ("old", False), ("kept", True), ("new", True), ("no key", True),
@@ -260,7 +276,9 @@ def test_a_delivery_taken_back_leaves_staging_and_a_revised_one_is_taken_again(s
 
 
 def test_a_failed_test_fails_the_build_and_what_was_published_stays(staged: FreshWarehouse, built: Built) -> None:
-    delivery_id = deliver(staged, "council/childrens_person_file", FEBRUARY, "snapshot", {"people": [{"local_person_id": "ZEBRA"}]})
+    delivery_id = deliver(
+        staged, "council/childrens_person_file", FEBRUARY, "snapshot", {"people": [{"local_person_id": "ZEBRA"}]}
+    )
     with staged.connect() as connection:
         connection.execute("update ledger.delivery_file set accepted_rows = 2 where delivery_id = %s", (delivery_id,))
     build_id = builds.start_build()
@@ -276,3 +294,11 @@ def test_every_model_has_a_yml_beside_it_and_says_its_grain_first() -> None:
     for model in (settings.DBT_PROJECT / "models").rglob("*.sql"):
         assert model.with_suffix(".yml").exists(), model.name
         assert Path(model).read_text().startswith("-- One row for each "), model.name
+
+
+def test_every_column_is_described_and_every_mart_says_for_whom_for_what_and_without_what() -> None:
+    for path in (settings.DBT_PROJECT / "models").rglob("*.yml"):
+        for model in yaml.safe_load(path.read_text()).get("models", []):
+            assert model["description"] and all(column["description"] for column in model["columns"]), model["name"]
+            if "marts" in path.parts:
+                assert {"reader", "purpose", "leaves_out", "agreement"} <= model["config"]["meta"].keys(), model["name"]

@@ -7,10 +7,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from end_to_end.receiving import sign_agreement
-from fresh_warehouse import FreshWarehouse
 
 from cares import checks, contracts, deliveries, landing, settings
+from end_to_end.receiving import sign_agreement
+from fresh_warehouse import FreshWarehouse
 
 COUNTS_WITHOUT_VALUES = {"result_format": "BASIC", "partial_unexpected_count": 0}
 SSDA903_SAMPLE = sorted((settings.ROOT.parent / "shared" / "samples" / "ssda903").glob("*.csv"))

@@ -7,10 +7,10 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
-from end_to_end.receiving import EXTRACTS, deliver_tenancies, sign_agreement
-from fresh_warehouse import FreshWarehouse
 
 from cares import deliveries
+from end_to_end.receiving import EXTRACTS, deliver_tenancies, sign_agreement
+from fresh_warehouse import FreshWarehouse
 
 AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
 

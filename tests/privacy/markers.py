@@ -50,9 +50,7 @@ class Markers:
         tokens = set(re.findall(r"[A-Za-z0-9/-]+", text)) | set(re.findall(r"[A-Z]{2}\d [0-9][A-Z]{2}", text))
         return found | (tokens & self.made)
 
-    def _passing_row(
-        self, table: Table, version: str, row: int, rows_of: dict[str, list[dict[str, str]]]
-    ) -> dict[str, str]:
+    def _passing_row(self, table: Table, version: str, row: int, rows_of: dict[str, list[dict[str, str]]]) -> dict[str, str]:
         values: dict[str, str] = {}
         for header, column in table.columns(version).items():
             values[header] = self._passing_value(table, column, version, row, rows_of)
@@ -109,7 +107,13 @@ class Markers:
 
 def _referred_to_first(tables: list[Table]) -> list[Table]:
     """Tables in an order in which those that others refer to come first, as far as there is one."""
-    referred = {rule.refers_to.partition(".")[0] for t in tables for c in t.file.columns.values() for rule in c.we_expect if rule.refers_to}
+    referred = {
+        rule.refers_to.partition(".")[0]
+        for t in tables
+        for c in t.file.columns.values()
+        for rule in c.we_expect
+        if rule.refers_to
+    }
     return sorted(tables, key=lambda table: table.name not in referred)
 
 

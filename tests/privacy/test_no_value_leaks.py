@@ -9,12 +9,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from fresh_warehouse import FreshWarehouse
-from privacy.markers import FAILING_WORD, PASSING_WORD, Markers
 from psycopg import sql
 
 from cares import airflow_server, contracts, demo, settings, warehouse
 from cares.governance import agreements
+from fresh_warehouse import FreshWarehouse
+from privacy.markers import FAILING_WORD, PASSING_WORD, Markers
 
 PERIODS = {"month": ("2019-03", "2019-04"), "quarter": ("2019-Q1", "2019-Q2"), "financial year": ("2018-19", "2019-20")}
 
@@ -125,8 +125,6 @@ def text_of(connection: psycopg.Connection, schemas: tuple[str, ...]) -> str:
     ).fetchall()
     parts = []
     for schema, table in tables:
-        rows = connection.execute(
-            sql.SQL("select row_to_json(one)::text from {} as one").format(sql.Identifier(schema, table))
-        )
+        rows = connection.execute(sql.SQL("select row_to_json(one)::text from {} as one").format(sql.Identifier(schema, table)))
         parts += [table, *(row[0] for row in rows)]
     return "\n".join(parts)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from fresh_warehouse import FreshWarehouse
 
 from cares import builds
+from fresh_warehouse import FreshWarehouse
 
 
 def finished_build(warehouse: FreshWarehouse, persons: str, outcome: str = "success") -> int:
@@ -34,9 +34,9 @@ def test_a_build_is_published_through_stable_views_with_comments(warehouse: Fres
     builds.publish(first)
     assert builds.published_build() == first
     assert warehouse.rows("select a from insight.persons", role="analyst") == [(1,)]
-    assert warehouse.rows("select obj_description('insight.persons'::regclass), col_description('insight.persons'::regclass, 1)") == [
-        (f"People. Build {first}.", "A letter.")
-    ]
+    assert warehouse.rows(
+        "select obj_description('insight.persons'::regclass), col_description('insight.persons'::regclass, 1)"
+    ) == [(f"People. Build {first}.", "A letter.")]
 
 
 def test_views_that_others_made_on_a_published_view_follow_the_new_build(warehouse: FreshWarehouse) -> None:
@@ -53,9 +53,7 @@ def test_views_that_others_made_on_a_published_view_follow_the_new_build(warehou
     ("changed", "why"),
     [("select 1 as a", "would lose b"), ("select 'x'::text as a, 2 as b", "a from integer to text")],
 )
-def test_a_breaking_change_is_refused_and_the_earlier_build_stays(
-    warehouse: FreshWarehouse, changed: str, why: str
-) -> None:
+def test_a_breaking_change_is_refused_and_the_earlier_build_stays(warehouse: FreshWarehouse, changed: str, why: str) -> None:
     first = finished_build(warehouse, "select 1 as a, 2 as b")
     builds.publish(first)
     broken = finished_build(warehouse, changed)
@@ -127,6 +125,8 @@ def test_work_is_there_only_after_something_was_accepted(warehouse: FreshWarehou
 
 
 def test_what_dbt_says_is_told_without_values() -> None:
-    said = 'Database Error in model m\n  invalid input syntax for type date: "ZEBRA"\n  LINE 3: relation "staging.x" does not exist'
+    said = (
+        'Database Error in model m\n  invalid input syntax for type date: "ZEBRA"\n  LINE 3: relation "staging.x" does not exist'
+    )
     assert builds._safe(said) == 'relation "staging.x" does not exist'
     assert "ZEBRA" not in builds._safe('invalid input syntax for type date: "ZEBRA"')

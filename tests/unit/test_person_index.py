@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fresh_warehouse import FreshWarehouse
 
 from cares import person_index
 from cares.embedded_server import WarehouseError
 from cares.person_index import identities
+from fresh_warehouse import FreshWarehouse
 
 ADA, BEN = "9434765919", "9434765870"
 Record = dict[str, str | None]
@@ -54,7 +54,9 @@ def test_records_with_one_nhs_number_are_one_person(warehouse: FreshWarehouse) -
 
 
 def test_a_record_without_number_belongs_to_the_same_name_birth_date_and_postcode(warehouse: FreshWarehouse) -> None:
-    index(warehouse, ada("c/cld/1", ADA), ada("h/housing/1", forename="ADA", surname="O'Brien"), ada("h/housing/2", postcode=None))
+    index(
+        warehouse, ada("c/cld/1", ADA), ada("h/housing/1", forename="ADA", surname="O'Brien"), ada("h/housing/2", postcode=None)
+    )
     found = persons(warehouse)
     assert found["c/cld/1"] == found["h/housing/1"] != found["h/housing/2"]
     rules = dict(warehouse.rows("select person_record_id, rule from person_index.membership"))
@@ -62,7 +64,12 @@ def test_a_record_without_number_belongs_to_the_same_name_birth_date_and_postcod
 
 
 def test_names_in_another_script_are_compared_as_written(warehouse: FreshWarehouse) -> None:
-    index(warehouse, ada("1", forename="李", surname="雷"), ada("2", forename="李", surname="雷"), ada("3", forename="韩", surname="雷"))
+    index(
+        warehouse,
+        ada("1", forename="李", surname="雷"),
+        ada("2", forename="李", surname="雷"),
+        ada("3", forename="韩", surname="雷"),
+    )
     found = persons(warehouse)
     assert found["1"] == found["2"] != found["3"]
 
@@ -91,9 +98,9 @@ def test_two_persons_found_to_be_one_merge_into_the_larger_and_the_history_stays
         (before["a"], before["c"])
     ]
     assert warehouse.rows("select person_id from person_index.person where retired_at is not null") == [(before["c"],)]
-    assert warehouse.rows("select person_id from person_index.membership where person_record_id = 'c' and valid_to is not null") == [
-        (before["c"],)
-    ]
+    assert warehouse.rows(
+        "select person_id from person_index.membership where person_record_id = 'c' and valid_to is not null"
+    ) == [(before["c"],)]
 
 
 def test_a_person_found_to_be_two_splits_and_the_larger_part_keeps_the_id(warehouse: FreshWarehouse) -> None:
@@ -125,9 +132,7 @@ def test_an_id_is_never_used_again(warehouse: FreshWarehouse) -> None:
     assert persons(warehouse)["a"] != gone
 
 
-def test_an_update_that_is_stopped_leaves_the_index_as_it_was(
-    warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_update_that_is_stopped_leaves_the_index_as_it_was(warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     index(warehouse, record("a", ADA), record("b", BEN))
     before = persons(warehouse), events(warehouse)
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
-from fresh_warehouse import FreshWarehouse
 
 from cares.governance import pseudonyms
 from cares.secret_files import secret_path
+from fresh_warehouse import FreshWarehouse
 
 
 @pytest.fixture(autouse=True)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 app = typer.Typer(no_args_is_help=True, help="Make, test and publish the linked dataset.")
 
@@ -82,8 +85,8 @@ def back() -> None:
     typer.echo(f"Build {builds.back()} is published again.")
 
 
-def print_build(build_id: int, console: object) -> None:
-    """Print one build to a rich `console`: its state, its models and the tests that did not pass."""
+def print_build(build_id: int, console: Console) -> None:
+    """Print one build to `console`: its state, its models and the tests that did not pass; exits with 1 for none."""
     from rich.table import Table
 
     from cares import warehouse

@@ -38,7 +38,14 @@ def show_list(
                group by delivery.delivery_id order by delivery.delivery_id desc limit %(last)s""",
             {"feed": feed, "state": state, "last": last},
         ).fetchall()
-    table = Table("", Column("feed", no_wrap=True), "period", Column("state", no_wrap=True), box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(
+        "",
+        Column("feed", no_wrap=True),
+        Column("period", no_wrap=True),
+        Column("state", no_wrap=True),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     for title in ("accepted", "aside", "unreadable"):
         table.add_column(title, justify="right")
     for number, name, period, is_now, *counts in rows:
@@ -101,7 +108,12 @@ def print_delivery(delivery_id: int, console: Console) -> None:
     console.print(f"[bold]Delivery {delivery_id}[/bold]  {feed}  {period}  ({format} {version}), received {at}")
     console.print(f"{_coloured(state)}: ", end="")
     console.print(reason or "not decided yet", markup=False)
-    table = Table(Column("table", no_wrap=True), box=SIMPLE_HEAD, padding=(0, 1, 0, 0), title="Ledger: received = landed + unreadable, landed = accepted + aside + erased")
+    table = Table(
+        Column("table", no_wrap=True),
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        title="Ledger: received = landed + unreadable, landed = accepted + aside + erased",
+    )
     for title in ("received", "unreadable", "landed", "accepted", "aside", "erased"):
         table.add_column(title, justify="right")
     for name, *counts in files:

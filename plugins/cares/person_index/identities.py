@@ -194,7 +194,7 @@ def _summary(connection: psycopg.Connection, started: float) -> IndexSummary:
     records, persons = connection.execute(
         "select count(*), count(distinct person_id) from person_index.membership where valid_to is null"
     ).fetchone()
-    events = dict(
+    events: dict[str, int] = dict(
         connection.execute(
             """
             select kind, count(*) from person_index.event, last_event
@@ -203,5 +203,13 @@ def _summary(connection: psycopg.Connection, started: float) -> IndexSummary:
             """
         ).fetchall()
     )
-    kinds = ("created", "merged", "split", "moved", "retired")
-    return IndexSummary(records, persons, *(events.get(kind, 0) for kind in kinds), time.monotonic() - started)
+    return IndexSummary(
+        person_records=records,
+        persons=persons,
+        created=events.get("created", 0),
+        merged=events.get("merged", 0),
+        split=events.get("split", 0),
+        moved=events.get("moved", 0),
+        retired=events.get("retired", 0),
+        seconds=time.monotonic() - started,
+    )

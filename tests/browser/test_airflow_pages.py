@@ -1,0 +1,100 @@
+"""Airflow in a real browser after the demo: who gets in, what is red and why, and our own page."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from finished_demo import FinishedDemo
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+
+
+@pytest.fixture(scope="module")
+def airflow(demo: FinishedDemo) -> str:
+    """The address of Airflow's pages; the demo's own end stops them."""
+    started = demo.cares("airflow", "up")
+    assert started.returncode == 0, started.stderr
+    return re.search(r"http://127\.0\.0\.1:\d+", started.stdout)[0]
+
+
+@pytest.fixture(scope="module")
+def page(demo: FinishedDemo, airflow: str) -> Iterator[Page]:
+    """A browser that is signed in."""
+    if CHROMIUM is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    password = re.search(r"with the password (\S+)", demo.cares("airflow", "password").stdout)[1]
+    # Chromium's own sandbox refuses to run as root.
+    arguments = [*QUIET, "--no-sandbox"] if os.geteuid() == 0 else QUIET
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        page = chromium.new_page(viewport={"width": 1400, "height": 900})
+        page.set_default_timeout(30_000)
+        page.asked_for = []
+        page.on("request", lambda request: page.asked_for.append(request.url))
+        page.goto(airflow)
+        page.fill("input[name=username]", "engineer")
+        page.fill("input[name=password]", password)
+        page.press("input[name=password]", "Enter")
+        page.get_by_role("link", name="Dags").first.wait_for()
+        yield page
+        chromium.close()
+
+
+@pytest.mark.parametrize("path", ["/cares/", "/cares/quality/1", "/cares/docs", "/cares/openapi.json", "/api/v2/dags"])
+def test_nobody_gets_in_without_the_login(airflow: str, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        urllib.request.urlopen(f"{airflow}{path}")
+
+    assert refusal.value.code in (401, 404)
+
+
+def test_the_list_shows_every_organisation_and_the_builder(page: Page, airflow: str) -> None:
+    page.goto(f"{airflow}/dags")
+
+    for name in ("receive__council", "receive__sthk", "receive__torus", "build_linked_dataset", "report_quality"):
+        page.get_by_role("link", name=name, exact=True).wait_for()
+
+
+def test_every_page_says_that_the_data_are_simulated(page: Page, airflow: str) -> None:
+    page.goto(f"{airflow}/dags")
+    page.get_by_role("link", name="receive__sthk", exact=True).wait_for()
+
+    assert "SIMULATED DATA" in page.title()
+
+
+def test_a_rejected_delivery_is_red_and_says_what_to_do(page: Page, airflow: str) -> None:
+    page.goto(f"{airflow}/task_instances?task_state=failed")
+    page.get_by_role("link", name=re.compile("admitted_patient_care 2018-11")).first.click()
+
+    page.get_by_text(re.compile("the mandatory column .* is missing; send the file")).first.wait_for()
+
+
+def test_our_page_shows_deliveries_builds_and_the_report(page: Page, airflow: str) -> None:
+    page.goto(f"{airflow}/plugin/deliveries-and-builds")
+    ours = page.frame_locator("iframe")
+
+    ours.get_by_role("note").get_by_text("SIMULATED DATA").wait_for()
+    assert ours.locator("td.rejected").count() == 2
+    ours.get_by_text("the mandatory column").wait_for()
+    ours.get_by_role("heading", name="Build 1: published").wait_for()
+    ours.get_by_role("cell", name="care_timeline", exact=True).wait_for()
+    ours.get_by_role("link", name="Quality report").click()
+    ours.get_by_role("heading", name="Quality report of build 1").wait_for()
+
+
+def test_no_page_asked_another_host_for_anything(page: Page, airflow: str) -> None:
+    assert page.asked_for
+    assert [url for url in page.asked_for if not url.startswith((airflow, "data:", "blob:"))] == []

@@ -1,0 +1,113 @@
+"""The demo, under Airflow's real scheduler: what a newcomer sees, and what it leaves running."""
+
+from __future__ import annotations
+
+import csv
+import re
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from cares.cli.demo import QUERIES
+from finished_demo import CARES, FinishedDemo, run_cares
+
+
+def test_the_demo_ends_well_and_says_that_nobody_in_it_exists(demo: FinishedDemo) -> None:
+    assert demo.exit_status == 0, demo.output
+    assert demo.output.count("SIMULATED DATA") >= 2
+    assert "Who is who" in demo.output
+
+
+def test_each_delivery_came_out_as_the_answer_key_says(demo: FinishedDemo) -> None:
+    with (demo.var / "answer_key" / "totals.csv").open(encoding="utf-8") as stream:
+        expected = {f"{row['feed']}/{row['folder']}": row["expected"] for row in csv.DictReader(stream)}
+    answer = psql(
+        demo, "engineer", "select source, case state when 'superseded' then 'accepted' else state end from ledger.delivery"
+    )
+    states = dict(line.split("|") for line in answer.splitlines())
+
+    assert states == {folder: state for folder, state in expected.items() if state != "duplicate"}
+
+
+def test_a_rejected_delivery_is_explained_in_the_summary(demo: FinishedDemo) -> None:
+    assert re.search(r"sthk/admitted_patient_care 2018-11 was rejected: .* the mandatory column .* is missing", demo.output)
+
+
+def test_the_people_found_are_the_right_ones(demo: FinishedDemo) -> None:
+    together = re.search(r"put together ([\d.]+)% belong together; of those that belong together ([\d.]+)%", demo.output)
+
+    assert together
+    assert float(together[1]) > 95
+    assert float(together[2]) > 50
+
+
+def test_airflow_is_stopped_and_the_warehouse_is_not(demo: FinishedDemo) -> None:
+    assert demo.cares("airflow", "status").returncode == 1
+    assert "PostgreSQL" in demo.cares("warehouse", "status").stdout
+
+
+@pytest.mark.parametrize("title", QUERIES)
+def test_the_queries_that_it_shows_can_be_pasted_as_the_analyst(demo: FinishedDemo, title: str) -> None:
+    assert QUERIES[title] in demo.output
+    assert psql(demo, "analyst", QUERIES[title])
+
+
+def test_the_analyst_reads_nothing_else(demo: FinishedDemo) -> None:
+    for table in ("linked_care.persons", "ledger.delivery", "person_index.person"):
+        refused = demo.cares("warehouse", "psql", "--role", "analyst", given=f"select count(*) from {table}")
+        assert "permission denied" in refused.stderr
+
+
+def test_the_report_is_there_and_says_simulated(demo: FinishedDemo) -> None:
+    path = re.search(r"quality report: (\S+\.html)", demo.output)
+
+    assert path
+    assert "SIMULATED DATA" in Path(path[1]).read_text(encoding="utf-8")
+
+
+def test_nothing_of_airflow_was_sent_anywhere_but_to_this_machine(demo: FinishedDemo) -> None:
+    for log in (demo.var / "airflow" / "server_logs").iterdir():
+        assert "0.0.0.0" not in log.read_text(encoding="utf-8")
+
+
+def test_the_demo_touches_no_delivery_that_it_did_not_make(tmp_path: Path) -> None:
+    mine = tmp_path / "var" / "outbox" / "torus" / "tenancies" / "2019-03"
+    mine.mkdir(parents=True)
+    try:
+        refused = run_cares(tmp_path / "var", "demo")
+        assert refused.returncode == 1
+        assert "holds what the demo did not make (torus/tenancies/2019-03)" in refused.stderr
+        assert mine.exists()
+    finally:
+        run_cares(tmp_path / "var", "warehouse", "stop")
+
+
+@pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, what: signal.Signals) -> None:
+    environment = {"CARES_VAR": str(tmp_path / "var"), "PATH": "/usr/bin:/bin"}
+    demo = subprocess.Popen([CARES, "demo", "--people", "300"], env=environment, stdout=subprocess.PIPE, text=True)
+    assert demo.stdout
+    seen = ""
+    while "was made up" not in seen:
+        seen += demo.stdout.readline()
+    time.sleep(2)  # Airflow is starting now
+    demo.send_signal(what)
+    rest, _ = demo.communicate(timeout=60)
+
+    assert demo.returncode == 130
+    assert "nothing is left running" in rest
+    assert not [process for process in psutil.process_iter(["environ"]) if belongs_to(process, tmp_path)]
+
+
+def belongs_to(process: psutil.Process, folder: Path) -> bool:
+    return str(folder) in " ".join((process.info["environ"] or {}).values())
+
+
+def psql(demo: FinishedDemo, role: str, query: str) -> str:
+    answer = demo.cares("warehouse", "psql", "--role", role, given=f"\\pset format unaligned\n\\pset tuples_only\n{query}")
+    assert answer.returncode == 0, answer.stderr
+    return "\n".join(line for line in answer.stdout.splitlines() if not line.endswith((" is unaligned.", " is on.")))
