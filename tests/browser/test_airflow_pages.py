@@ -22,11 +22,12 @@ QUIET = ["--disable-background-networking", "--disable-component-update", "--dis
 
 
 @pytest.fixture(scope="module")
-def airflow(demo: FinishedDemo) -> str:
-    """The address of Airflow's pages; the demo's own end stops them."""
+def airflow(demo: FinishedDemo) -> Iterator[str]:
+    """The address of Airflow's pages."""
     started = demo.cares("airflow", "up")
     assert started.returncode == 0, started.stderr
-    return re.search(r"http://127\.0\.0\.1:\d+", started.stdout)[0]
+    yield re.search(r"http://127\.0\.0\.1:\d+", started.stdout)[0]
+    demo.cares("airflow", "down")
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ class Markers:
     def __init__(self) -> None:
         self.made: set[str] = set()
         self._numbers = itertools.count(1)
-        self._days = itertools.count()
+        self._days = (date(1880, 1, 1) + timedelta(days=number) for number in range(14000))
 
     def write_feed(self, feed: Feed, folder: Path, version: str) -> None:
         """One file for each table of a feed, passing rows first and a failing one last."""
@@ -87,7 +87,8 @@ class Markers:
         return self._remember(f"{word}{next(self._numbers):06d}")
 
     def _day(self, written: str) -> str:
-        day = date(1880, 1, 1) + timedelta(days=next(self._days) % 14000)
+        # Not the first of a month: that is how a month is written where days are generalised.
+        day = next(day for day in self._days if day.day > 1)
         self.made.add(day.isoformat())
         return self._remember(
             written.replace("YYYY", f"{day.year}").replace("MM", f"{day.month:02d}").replace("DD", f"{day.day:02d}")
