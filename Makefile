@@ -28,7 +28,7 @@ up: $(INSTALLED) ## start Airflow and the warehouse, and leave them running
 	@$(BIN)/cares airflow up
 
 down: ## stop what `make up` started
-	@if [ -e $(INSTALLED) ]; then $(BIN)/cares airflow down && $(BIN)/cares warehouse stop; fi
+	@if [ -e $(INSTALLED) ]; then $(BIN)/cares airflow down; fi
 
 test: $(INSTALLED) ## run all tests (browser tests need Chromium, and are skipped without)
 	@$(BIN)/python -m pytest
@@ -48,6 +48,7 @@ lock: $(INSTALLED) ## choose the newest allowed version of every package again
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock pyproject.toml
 
 clean: down ## stop everything, remove the environment and caches; var/ with your data stays
+	@if [ -e $(INSTALLED) ]; then $(BIN)/cares warehouse stop; fi
 	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf plugins/*.egg-info

@@ -87,13 +87,19 @@ class Ledger:
         self.check(delivery, "episodes", NHS_NUMBER_RULE, sentence, "set the value aside", rows, broken)
 
     def build(self, state: str = "published", as_at: date | None = None) -> int:
-        """One build; returns its number."""
+        """One build of the deliveries accepted until `as_at`; returns its number."""
         row = self.connection.execute(
             """insert into ledger.build (state, as_at, finished_at, published_at)
                values (%s, coalesce(%s::timestamptz, now()), now(), now()) returning build_id""",
             (state, as_at),
         ).fetchone()
         assert row
+        self.connection.execute(
+            """insert into ledger.build_delivery (build_id, delivery_id, revision)
+               select build_id, delivery_id, revision from ledger.delivery, ledger.build
+               where build_id = %s and delivery.state in ('accepted', 'superseded') and accepted_at <= as_at""",
+            (row[0],),
+        )
         return int(row[0])
 
     def outcome(self, build: int, model: str, outcome: str, kind: str = "model", rows: int | None = None) -> None:

@@ -16,31 +16,34 @@
 {%- endmacro %}
 
 
-{#- The accepted rows of the deliveries that this model does not hold yet. -#}
+{#- The accepted rows of the deliveries that the build sees and this model does not hold yet. -#}
 {% macro from_new_deliveries(format, table) -%}
 from {{ source('accepted', format ~ '__' ~ table) }}
-{%- if is_incremental() %}
-where delivery_id in (
-    select delivery.delivery_id
-    from {{ source('ledger', 'delivery') }} as delivery
-    where delivery.state in ('accepted', 'superseded')
-        and delivery.format = '{{ format }}'
-        and not exists (select 1 from {{ this }} as held where held.delivery_id = delivery.delivery_id)
-)
-{%- endif %}
+where {{ is_of_a_new_delivery(format) }}
 {%- endmacro %}
 
 
-{#- Removes what was withdrawn or rejected since, and what was revised (to be taken again). -#}
+{% macro is_of_a_new_delivery(format) -%}
+delivery_id in (
+    select seen.delivery_id
+    from {{ source('ledger', 'delivery_in_build') }} as seen
+    where seen.is_unchanged
+        and seen.format = '{{ format }}'
+        {%- if is_incremental() %}
+        and not exists (select 1 from {{ this }} as held where held.delivery_id = seen.delivery_id)
+        {%- endif %}
+)
+{%- endmacro %}
+
+
+{#- Removes what the build does not see: withdrawn, rejected, or revised since (to be taken again). -#}
 {% macro remove_deliveries_taken_back() -%}
 {%- if is_incremental() -%}
 delete from {{ this }} as held
 where not exists (
     select 1
-    from {{ source('ledger', 'delivery') }} as delivery
-    where delivery.delivery_id = held.delivery_id
-        and delivery.revision = held.delivery_revision
-        and delivery.state in ('accepted', 'superseded')
+    from {{ source('ledger', 'delivery_in_build') }} as seen
+    where seen.delivery_id = held.delivery_id and seen.revision = held.delivery_revision
 )
 {%- endif -%}
 {%- endmacro %}
@@ -49,7 +52,7 @@ where not exists (
 {#-
     Dates each row from the moment a later delivery replaced it. Later means: period end, then time received.
     What a delivery replaces stands in the ledger, table by table:
-    - its period or the whole snapshot: all rows of the earlier delivery, as `ledger.table_in_force` says;
+    - its period or the whole snapshot: all rows of the earlier delivery, as `ledger.table_in_build` says;
     - a window: the rows whose activity (`starts` to `ends` of the model's meta) meets the later delivery's window;
     - rows by key: the rows with the same `key` of the model's meta; a row whose key has a gap is never replaced.
     Where the later delivery was accepted first, a row is out of force from its own acceptance.
@@ -59,8 +62,7 @@ where not exists (
 {%- set meta = model.config.meta -%}
 {%- set starts = 'own.' ~ meta.starts if meta.starts else 'cast(null as date)' -%}
 {%- set ends = 'own.' ~ meta.ends if meta.ends else 'cast(null as date)' -%}
-{%- set in_force = source('ledger', 'table_in_force') -%}
-{%- set deliveries = source('ledger', 'delivery') -%}
+{%- set in_force = source('ledger', 'table_in_build') -%}
 update {{ this }} as held
 set superseded_at = in_force.superseded_at
 from {{ in_force }} as in_force
@@ -70,9 +72,8 @@ where in_force.delivery_id = held.delivery_id
     and held.superseded_at is distinct from in_force.superseded_at;
 
 with windows as (
-    select in_force.*, delivery.received_at
+    select in_force.*
     from {{ in_force }} as in_force
-    inner join {{ deliveries }} as delivery using (delivery_id)
     where in_force.table_name = '{{ table }}' and in_force.replaces = 'window'
 ),
 
@@ -98,7 +99,7 @@ with replaced as (
         own.accepted_at,
         min(own.accepted_at) over (
             partition by own.feed{% for column in meta.key %}, own.{{ column }}{% endfor %}
-            order by own.period_end, delivery.received_at, own.delivery_id
+            order by own.period_end, in_force.received_at, own.delivery_id
             groups between 1 following and unbounded following
         ) as replaced_at
     from {{ this }} as own
@@ -106,7 +107,6 @@ with replaced as (
         on in_force.delivery_id = own.delivery_id
         and in_force.table_name = '{{ table }}'
         and in_force.replaces = 'key'
-    inner join {{ deliveries }} as delivery on delivery.delivery_id = own.delivery_id
     where true{% for column in meta.key %} and own.{{ column }} is not null{% endfor %}
 )
 

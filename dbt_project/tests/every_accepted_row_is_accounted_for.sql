@@ -1,13 +1,8 @@
 -- Each accepted row in force is counted once in rows_accounted_for.
 with held as (
-    {%- for table in [
-        'apc__episodes', 'cld__events', 'housing__household_members', 'housing__tenancies', 'person_file__people',
-        'ssda903__ad1', 'ssda903__dolo', 'ssda903__episodes', 'ssda903__header', 'ssda903__missing', 'ssda903__oc2',
-        'ssda903__oc3', 'ssda903__placed_for_adoption', 'ssda903__previous_permanence', 'ssda903__reviews',
-        'ssda903__sw_episodes', 'ssda903__uasc'
-    ] %}
-    select 'stg_{{ table }}' as staging_table, count(*) as rows
-    from {{ ref('stg_' ~ table) }}
+    {%- for model in staging_models() %}
+    select '{{ model }}' as staging_table, count(*) as rows
+    from {{ ref(model) }}
     where superseded_at is null
     {{ 'union all' if not loop.last }}
     {%- endfor %}

@@ -132,6 +132,16 @@ def new_login() -> Login:
     return login
 
 
+def refuse_real_files() -> None:
+    """Raise `AirflowError` if files that nobody made up would be collected under the simulator's sharing agreements."""
+    if simulated.is_simulated() and (real := simulated.not_simulated(outbox())):
+        raise AirflowError(
+            f"This warehouse holds {simulated.WORD}, and its agreements would let in what nobody made up: {real[0]}"
+            f"{' and more' if len(real) > 1 else ''}, in the outbox {outbox()}. For real files use a warehouse of their own: "
+            "CARES_VAR=FOLDER make up"
+        )
+
+
 def start(components: Collection[str] = tuple(COMPONENTS)) -> str:
     """Start these components and return the address of the pages, which do not answer yet: see `wait_until_ready`.
 
@@ -168,6 +178,20 @@ def running() -> list[str]:
 def ended() -> list[str]:
     """The components that were started here and ended by themselves."""
     return [name for name, process in _processes().items() if not process]
+
+
+def remember_warehouse() -> None:
+    """Keep in mind that the warehouse was started for Airflow's sake, until `stop_warehouse`."""
+    _warehouse_record().write_text(str(warehouse.embedded_process()))
+
+
+def stop_warehouse() -> bool:
+    """Stop the warehouse if it still is the one that was started for Airflow's sake; True if it was."""
+    if not _warehouse_record().exists():
+        return False
+    ours = _warehouse_record().read_text() == str(warehouse.embedded_process())
+    _warehouse_record().unlink()
+    return ours and warehouse.stop()
 
 
 def url() -> str:
@@ -241,11 +265,20 @@ def _start_component(name: str, port: int) -> psutil.Process:
 
 
 def _log(name: str) -> Path:
-    return settings.var_folder("airflow", "server_logs") / f"{name}.log"
+    return logs() / f"{name}.log"
+
+
+def logs() -> Path:
+    """The folder with what the components said."""
+    return settings.var_folder("airflow", "server_logs")
 
 
 def _record() -> Path:
     return home() / "running.json"
+
+
+def _warehouse_record() -> Path:
+    return home() / "warehouse_process"
 
 
 def _prepared_mark() -> Path:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -39,7 +41,10 @@ PUBLISHED_SCHEMAS = ("linked_care", "insight")
 PURPOSE_OF_INSIGHT = "planning"
 
 _GOOD = ("success", "pass", "warn", "no-op")
-_WITHOUT_NEWS = ("received", "duplicate received", "held", "rejected", "columns left out")
+# A build made step by step whose next step does not begin for so long was left.
+_MINUTES_BETWEEN_STEPS = 15
+# Whoever reads a published view holds the new one up; whoever comes after waits behind it, so each try is short.
+_TRIES_TO_PUBLISH, _SECONDS_A_TRY, _SECONDS_BETWEEN_TRIES = 20, 2, 10
 
 # What PostgreSQL and dbt say about our own SQL, never about values.
 _SAFE_MESSAGES = re.compile(
@@ -50,6 +55,7 @@ _SAFE_MESSAGES = re.compile(
 )
 
 _manifests: dict[str, Manifest] = {}
+_is_our_turn: ContextVar[bool] = ContextVar("_is_our_turn", default=False)
 
 
 class BuildError(Exception):
@@ -57,57 +63,73 @@ class BuildError(Exception):
 
 
 def has_work() -> bool:
-    """Was anything accepted, released, revised or withdrawn since the last build that came to its end began?"""
+    """Are other deliveries, or other revisions of them, accepted than the last build that came to its end has seen?"""
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         return connection.execute(
             """
-            select exists (
-                select from ledger.delivery_event
-                where not event = any(%s)
-                    and at > (
-                        select coalesce(max(started_at), '-infinity') from ledger.build
-                        where state in ('tested', 'published', 'superseded', 'dropped')
-                    )
+            with accepted as (
+                select delivery_id, revision from ledger.delivery where state in ('accepted', 'superseded')
+            ),
+            seen as (
+                select delivery_id, revision from ledger.build_delivery
+                where build_id = (
+                    select max(build_id) from ledger.build
+                    where state in ('tested', 'published', 'superseded', 'dropped')
+                )
             )
-            """,
-            (list(_WITHOUT_NEWS),),
+            select exists (select * from accepted except select * from seen)
+                or exists (select * from seen except select * from accepted)
+            """
         ).fetchone()[0]
 
 
 def build(rebuild_staging: bool = False, say: Callable[[str], None] = lambda step: None) -> int:
     """Build, test and publish the linked dataset; returns the build's number.
 
-    `rebuild_staging` cleans every accepted row anew, for when the cleaning itself was changed. `say` is
-    told each step as it begins. Raises BuildError or `WarehouseError`; what was published before stays.
+    Waits while another process builds. `rebuild_staging` cleans every accepted row anew, for when the
+    cleaning itself was changed. `say` is told each step as it begins. Raises BuildError or
+    `WarehouseError`; what was published before stays.
     """
-    build_id = start_build()
-    for layer in LAYERS:
-        say(layer.replace("_", " "))
-        run_layer(build_id, layer, full_refresh=rebuild_staging and layer == "staging")
-        if layer == "person_records":
-            say("person index")
-            update_person_index(build_id)
-    say("publish")
-    publish(build_id)
+    with _one_at_a_time():
+        build_id = start_build()
+        for layer in LAYERS:
+            say(layer.replace("_", " "))
+            run_layer(build_id, layer, full_refresh=rebuild_staging and layer == "staging")
+            if layer == "person_records":
+                say("person index")
+                update_person_index(build_id)
+        say("publish")
+        publish(build_id)
     return build_id
 
 
 def start_build() -> int:
-    """Begin a build and return its number; a build that was left unfinished is given up.
+    """Begin a build of the deliveries that are accepted now, and return its number.
 
-    Waits for a step of another build that is running.
+    Waits for a step of another build that is running. A build that was left unfinished is given up; one
+    that waits for its next step is not: BuildError then.
     """
     landing.prepare()
     with _one_at_a_time(), warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        _refuse_to_disturb(connection)
         for schema in PUBLISHED_SCHEMAS:
             connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(_next(schema))))
-        build_id = connection.execute("insert into ledger.build default values returning build_id").fetchone()[0]
+        build_id = connection.execute(
+            "insert into ledger.build (waiting_since) values (clock_timestamp()) returning build_id"
+        ).fetchone()[0]
         connection.execute(
             """
             update ledger.build set state = 'failed', finished_at = now(), message = %s
             where state = 'building' and build_id <> %s
             """,
             (f"given up: build {build_id} began", build_id),
+        )
+        connection.execute(
+            """
+            insert into ledger.build_delivery (build_id, delivery_id, revision)
+            select %s, delivery_id, revision from ledger.delivery where state in ('accepted', 'superseded')
+            """,
+            (build_id,),
         )
     return build_id
 
@@ -150,7 +172,8 @@ def publish(build_id: int) -> None:
     """Let readers see a build whose layers all came to a good end, then drop builds that are no longer needed.
 
     A build that was published or tested before can be published again. Raises BuildError if a layer is
-    missing or failed, or if a published table would lose a column or change a type.
+    missing or failed, if a published table would lose a column or change a type, or if somebody who reads
+    a published table does not come to an end.
     """
     with _one_at_a_time(), warehouse.safe_errors():
         with warehouse.connect("pipeline") as connection:
@@ -159,28 +182,29 @@ def publish(build_id: int) -> None:
                 raise BuildError(f"Build {build_id} is {state} and cannot be published.")
             if state == "building":
                 _finish(connection, build_id)
-        with warehouse.connect("pipeline") as connection:
-            _repoint(connection, build_id, may_lose_columns=False)
+        _repoint(build_id, may_lose_columns=False)
     drop_old()
 
 
 def back() -> int:
     """Publish the build before the published one again, and return its number.
 
-    Columns that it does not have yet are empty. Raises BuildError if there is none.
+    Columns that it does not have yet are empty. Raises BuildError if there is none, or if somebody who reads
+    a published table does not come to an end.
     """
-    with _one_at_a_time(), warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
-        earlier = connection.execute(
-            """
-            select build_id from ledger.build
-            where state in ('tested', 'superseded')
-                and build_id < (select build_id from ledger.build where state = 'published')
-            order by build_id desc limit 1
-            """
-        ).fetchone()
+    with _one_at_a_time(), warehouse.safe_errors():
+        with warehouse.connect("pipeline") as connection:
+            earlier = connection.execute(
+                """
+                select build_id from ledger.build
+                where state in ('tested', 'superseded')
+                    and build_id < (select build_id from ledger.build where state = 'published')
+                order by build_id desc limit 1
+                """
+            ).fetchone()
         if not earlier:
             raise BuildError("There is no earlier build to go back to.")
-        _repoint(connection, earlier[0], may_lose_columns=True)
+        _repoint(earlier[0], may_lose_columns=True)
         return earlier[0]
 
 
@@ -224,10 +248,35 @@ def drop_old() -> list[int]:
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Hold the lock of all builds; other processes wait."""
-    with warehouse.safe_errors(), warehouse.connect("pipeline", autocommit=True) as guard:
-        guard.execute("select pg_advisory_lock(hashtext('cares.builds'))")
+    """Hold the lock of all builds, which is on a table that only the pipeline may lock; other processes wait."""
+    if _is_our_turn.get():
         yield
+        return
+    settings = "-c idle_in_transaction_session_timeout=0 -c lock_timeout=0 -c statement_timeout=0"
+    with warehouse.safe_errors(), warehouse.connect("pipeline", options=settings) as guard:
+        # Keeps out nobody but others who ask for the same: builds are still read and written meanwhile.
+        guard.execute("lock table ledger.build in share update exclusive mode")
+        before = _is_our_turn.set(True)
+        try:
+            yield
+        finally:
+            _is_our_turn.reset(before)
+
+
+def _refuse_to_disturb(connection: psycopg.Connection) -> None:
+    """Raise BuildError if a build waits for its next step; nobody else holds the lock, so that no step is running."""
+    waiting = connection.execute(
+        """
+        select build_id from ledger.build
+        where state = 'building' and waiting_since > clock_timestamp() - make_interval(mins => %s)
+        """,
+        (_MINUTES_BETWEEN_STEPS,),
+    ).fetchone()
+    if waiting:
+        raise BuildError(
+            f"Build {waiting[0]} is being made, step by step. Wait until it is published (cares build list); "
+            f"if it was left, another can begin {_MINUTES_BETWEEN_STEPS} minutes after its last step."
+        )
 
 
 @contextmanager
@@ -236,14 +285,17 @@ def _step(build_id: int) -> Iterator[None]:
     with _one_at_a_time():
         with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
             state = _state(connection, build_id)
-        if state != "building":
-            raise BuildError(f"Build {build_id} is {state}; start a new one with: cares build run")
+            if state != "building":
+                raise BuildError(f"Build {build_id} is {state}; start a new one with: cares build run")
+            connection.execute("update ledger.build set waiting_since = null where build_id = %s", (build_id,))
         try:
             yield
         except Exception as error:
             ours = type(error).__module__.startswith("cares.")
             _fail(build_id, str(error) if ours else type(error).__name__)
             raise
+        with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+            connection.execute("update ledger.build set waiting_since = clock_timestamp() where build_id = %s", (build_id,))
 
 
 def _state(connection: psycopg.Connection, build_id: int) -> str:
@@ -278,7 +330,10 @@ def _run_dbt(command: str, *arguments: str) -> list[NodeResult]:
         if where not in _manifests:
             parsed = dbtRunner().invoke(["parse", *_dbt_options()])
             if not parsed.success:
-                raise BuildError(f"The dbt project cannot be read: {_safe(str(parsed.exception))}. Try: dbt parse")
+                raise BuildError(
+                    f"The dbt project cannot be read: {_safe(str(parsed.exception))}. "
+                    "Look at what was changed last in dbt_project/."
+                )
             _manifests[where] = parsed.result
         outcome = dbtRunner(manifest=_manifests[where]).invoke(
             [command, *arguments, "--indirect-selection", "buildable", *_dbt_options()]
@@ -366,7 +421,22 @@ def _finish(connection: psycopg.Connection, build_id: int) -> None:
     )
 
 
-def _repoint(connection: psycopg.Connection, build_id: int, may_lose_columns: bool) -> None:
+def _repoint(build_id: int, may_lose_columns: bool) -> None:
+    """Publish a build in one transaction, trying again while somebody's reading is in the way; BuildError in the end."""
+    for tries_left in reversed(range(_TRIES_TO_PUBLISH)):
+        try:
+            with warehouse.connect("pipeline", options=f"-c lock_timeout={_SECONDS_A_TRY}s") as connection:
+                return _repoint_views(connection, build_id, may_lose_columns)
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+            if tries_left:
+                time.sleep(_SECONDS_BETWEEN_TRIES)
+    raise BuildError(
+        f"Build {build_id} is ready, but somebody has been reading a published table for minutes, in a transaction that is "
+        f"still open. Ask the readers to end theirs, then: cares build publish {build_id}"
+    )
+
+
+def _repoint_views(connection: psycopg.Connection, build_id: int, may_lose_columns: bool) -> None:
     """Let every published view read from the build's tables, and write down that it is the published one."""
     remark = f"Build {build_id}." + (f" {simulated.WORD}." if simulated.is_simulated() else "")
     for schema in PUBLISHED_SCHEMAS:

@@ -37,6 +37,7 @@ _OTHERWISE: dict[IfBroken, str] = {
     "set the value aside": "or the value is set aside",
     "warn": "or a warning counts it",
 }
+_SEPARATED_BY = {",": "commas", ";": "semicolons", "|": "upright bars", "\t": "tabs"}
 _FACTS = {
     "found": "The facts were found in the sources named.",
     "partly recalled": "Some facts are recalled and not found in a source; they say so where they stand.",
@@ -57,7 +58,7 @@ what we expect, what happens otherwise, and which purpose needs it; a column tha
 and goes no further than landing. What happens when an expectation is broken:
 
 - **the delivery is rejected**: nothing of it is used, and the sender is told why.
-- **the row is set aside**: it is kept out of the linked data until it is corrected or released by a person.
+- **the row is set aside**: it is kept out of the linked data until the sender corrects it and sends it again.
 - **the value is set aside**: the row is used, without that value.
 - **a warning counts it**: the value is used, and the quality report shows how often.
 
@@ -145,7 +146,7 @@ def _feed(feed: Feed) -> str:
         ),
         f"- Files are comma-separated text in {feed.files.encoding}."
         if feed.files.delimiter == ","
-        else f"- Files are text in {feed.files.encoding}, separated by {feed.files.delimiter!r}.",
+        else f"- Files are text in {feed.files.encoding}, separated by {_SEPARATED_BY[feed.files.delimiter]}.",
         {
             "set aside": "- Lines that cannot be read are set aside and counted.",
             "reject the delivery": "- A line that cannot be read rejects the delivery.",

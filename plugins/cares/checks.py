@@ -107,7 +107,11 @@ def check(delivery_ids: Iterable[int], progress: Callable[[int], None] | None = 
         checker = checker or Checker()
         outcomes = []
         for file_id, around, rows in files:
-            rules = around.table.rules(around.version, around.feed.file.exceptions)
+            rules = [
+                rule
+                for rule in around.table.rules(around.version, around.feed.file.exceptions)
+                if predicates.can_be_judged(rule, around)
+            ]
             outcomes.append((file_id, around, rows, rules, checker.broken_rules(rules, around, file_id)))
             if progress:
                 progress(rows)

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
+from yaml.reader import Reader
 
 from cares import settings
 
@@ -25,6 +27,10 @@ IfBroken = Literal["reject the delivery", "set the row aside", "set the value as
 PeriodKind = Literal["month", "quarter", "financial year", "day"]
 Replaces = Literal["period", "snapshot", "key", "window"]
 
+# What landing, and the views of accepted rows, say of each row beside what was sent.
+OWN_COLUMNS = frozenset(
+    "file_id line_number delivery_id revision organisation feed format_version period_start period_end accepted_at".split()
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -44,7 +50,7 @@ def normalised(header: str) -> str:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def _text(value: Any) -> Any:
@@ -52,6 +58,8 @@ def _text(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | float)]
+# Strict, because a number would be read as the seconds since 1970.
+Day = Annotated[date, Strict()]
 
 
 class Pattern(_Part):
@@ -82,7 +90,10 @@ class Code(_Part):
 def _codes(value: Any) -> Any:
     """Codes given as a list, with a meaning each, or with an entry each, brought to one form."""
     if isinstance(value, list):
-        return {str(code): {"means": code} for code in value}
+        codes = {str(code): {"means": code} for code in value}
+        if len(codes) < len(value):
+            raise ValueError("a code is given twice; remove one of them")
+        return codes
     if isinstance(value, dict):
         entries = {str(code): entry if isinstance(entry, dict) else {"means": entry} for code, entry in value.items()}
         return {code: {"means": code, **entry} for code, entry in entries.items()}
@@ -101,16 +112,33 @@ class CodeList(_Part):
 class Version(_Part):
     """A version of a format and the reporting periods that it governs (by the day on which they end)."""
 
-    from_period_ending: date
-    until_period_ending: date | None = None
+    from_period_ending: Day
+    until_period_ending: Day | None = None
     note: str | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_it_begins(self) -> Version:
+        if self.until_period_ending and self.until_period_ending < self.from_period_ending:
+            raise ValueError("ends before it begins; correct from_period_ending or until_period_ending")
+        return self
+
+
+def _in_order(versions: dict[str, Version]) -> dict[str, Version]:
+    """Versions as given; refused where two could govern one period, or where they stand in another order than in time."""
+    for (earlier, before), (later, after) in pairwise(versions.items()):
+        if after.from_period_ending <= (before.until_period_ending or before.from_period_ending):
+            raise ValueError(
+                f"version {later} begins before {earlier} is over; write the versions in the order of their periods, "
+                "and end each before the next begins"
+            )
+    return versions
 
 
 class FileShape(_Part):
     """How a file is written."""
 
     encoding: Literal["utf-8", "cp1252", "latin-1"] = "utf-8"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    delimiter: Literal[",", ";", "|", "\t"] = ","
 
 
 class FormatFile(_Part):
@@ -122,7 +150,7 @@ class FormatFile(_Part):
     note: str | None = None
     facts: Literal["found", "partly recalled", "ours"] = Field(description="how sure we are of the column facts")
     files: FileShape = FileShape()
-    versions: Annotated[dict[str, Version], BeforeValidator(lambda v: {str(k): x for k, x in v.items()})]
+    versions: Annotated[dict[str, Version], AfterValidator(_in_order)] = Field(min_length=1)
 
 
 _SIMPLE_RULES = {"filled", "unique", "not_in_future"}
@@ -131,7 +159,7 @@ _RULE_KEYS = {"one_of", "at_most_characters", "between", "not_before", "refers_t
 
 class FilledWhen(_Part):
     column: str
-    is_one_of: tuple[Text, ...]
+    is_one_of: tuple[Text, ...] = Field(min_length=1)
 
 
 class Expectation(_Part):
@@ -139,7 +167,7 @@ class Expectation(_Part):
 
     expect: str | None = Field(None, description="filled, unique, not_in_future, or the name of a pattern")
     one_of: str | None = Field(None, description="the name of a code list of this format")
-    at_most_characters: int | None = None
+    at_most_characters: int | None = Field(None, ge=1)
     between: tuple[float, float] | None = None
     not_before: str | None = Field(None, description="header of the date that this one may not precede")
     refers_to: str | None = Field(None, description="table.header in which the value must be found in the same delivery")
@@ -152,6 +180,8 @@ class Expectation(_Part):
         given = [key for key in sorted(_RULE_KEYS) if getattr(self, key) is not None]
         if len(given) != 1:
             raise ValueError(f"needs exactly one of: {', '.join(sorted(_RULE_KEYS))}")
+        if self.between and self.between[0] > self.between[1]:
+            raise ValueError("no number is between these two; write the smaller one first")
         return self
 
     @property
@@ -200,10 +230,10 @@ class TableFile(_Part):
     key: tuple[str, ...] = Field(description="headers that together name one row")
     key_if_broken: IfBroken = "warn"
     replaces: Replaces = Field(description="what a later delivery of this table replaces")
-    window_months: int | None = Field(None, description="for replaces: window: months that end with the period")
+    window_months: int | None = Field(None, ge=1, description="for replaces: window: months that end with the period")
     event_start: str | None = Field(None, description="for replaces: window: header of the day an event starts")
     event_end: str | None = Field(None, description="for replaces: window: header of the day an event ends")
-    columns: dict[str, Column]
+    columns: dict[str, Column] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _names_exist(self) -> TableFile:
@@ -220,9 +250,13 @@ class TableFile(_Part):
         if self.replaces == "window" and not (self.window_months and self.event_start and self.event_end):
             raise ValueError("replaces: window needs window_months, event_start and event_end")
         names = [snake_case(header) for header in self.columns]
-        for name in names:
+        for header, name in zip(self.columns, names, strict=True):
+            if not name:
+                raise ValueError(f"the header {header!r} has no letter or digit to make a column name from")
+            if name in OWN_COLUMNS:
+                raise ValueError(f"the header {header!r} gives the column name {name!r}, which we need ourselves; rename it")
             if names.count(name) > 1:
-                raise ValueError(f"two headers give the same column name {name!r}")
+                raise ValueError(f"two headers give the same column name {name!r}; rename one")
         return self
 
 
@@ -231,12 +265,19 @@ class Arrives(_Part):
 
     by: Literal["folder"]
     every: PeriodKind
-    due_days_after_period: int
+    due_days_after_period: int = Field(ge=0)
 
 
 class FeedVersion(_Part):
     version: Text
-    from_period_ending: date
+    from_period_ending: Day
+
+
+def _oldest_first(versions: tuple[FeedVersion, ...]) -> tuple[FeedVersion, ...]:
+    for earlier, later in pairwise(versions):
+        if later.from_period_ending <= earlier.from_period_ending:
+            raise ValueError(f"{later.version} does not begin after {earlier.version}; write the oldest version first")
+    return versions
 
 
 class FeedFile(_Part):
@@ -247,11 +288,13 @@ class FeedFile(_Part):
     sent_by: str
     allowed_by: str = Field(description="the sharing agreement")
     arrives: Arrives
-    versions: tuple[FeedVersion, ...] = Field((), description="where the feed's version differs from its period's")
+    versions: Annotated[tuple[FeedVersion, ...], AfterValidator(_oldest_first)] = Field(
+        (), description="where the feed's version differs from its period's"
+    )
     files: FileShape | None = None
     lines_that_cannot_be_read: Literal["set aside", "reject the delivery"] = "set aside"
     a_file_with_no_rows: Literal["nil return", "reject the delivery"] = "reject the delivery"
-    hold_when_set_aside_above_percent: float = 10
+    hold_when_set_aside_above_percent: float = Field(10, ge=0, le=100)
     exceptions: dict[str, IfBroken] = Field({}, description="rule to what happens instead, agreed with the sender")
     local_codes: dict[str, dict[str, Text]] = Field({}, description="code list to local code and the code it stands for")
     note: str | None = None
@@ -577,19 +620,73 @@ def load(root: Path = settings.EXPECTATIONS) -> Contracts:
 
 @cache
 def _load(root: Path) -> Contracts:
+    if not root.is_dir():
+        raise ContractError(f"{root}: there is no such folder; name the folder of contracts (CARES_EXPECTATIONS)")
     problems: list[str] = []
+    _nothing_is_overlooked(root, problems)
     patterns = _patterns(root, problems)
+    folders = _folders(root / "formats")
     formats = {}
-    for folder in sorted(path.parent for path in root.glob("formats/*/format.yml")):
+    for folder in folders:
         if format := _format(root, folder, patterns, problems):
             formats[format.name] = format
+    broken = {folder.name for folder in folders} - formats.keys()
     organisations = {}
-    for path in sorted(root.glob("*/organisation.yml")):
-        if organisation := _organisation(root, path, formats, problems):
+    for folder in _folders(root):
+        if folder.name not in _OWN_FOLDERS and (organisation := _organisation(root, folder, formats, broken, problems)):
             organisations[organisation.slug] = organisation
     if problems:
         raise ContractError("\n".join(problems))
     return Contracts(patterns, formats, organisations)
+
+
+_OWN_FOLDERS = ("formats", "schemas")
+_SEE = "CONTRIBUTING.md says what each file holds"
+
+
+def _folders(parent: Path) -> list[Path]:
+    return [path for path in _seen(parent) if path.is_dir()]
+
+
+def _contract_files(folder: Path, *not_these: str) -> list[Path]:
+    return [path for path in _seen(folder) if path.suffix == ".yml" and path.is_file() and path.name not in not_these]
+
+
+def _seen(folder: Path) -> list[Path]:
+    """What stands in a folder, without what an editor or an operating system hides there."""
+    return sorted(path for path in folder.iterdir() if not path.name.startswith(".")) if folder.is_dir() else []
+
+
+def _nothing_is_overlooked(root: Path, problems: list[str]) -> None:
+    """Report what stands where nobody reads it, so that no promise vanishes by a slip in a name."""
+    own = {root: "patterns.yml", root / "formats": ""}
+    inner = [folder for folder in _folders(root) + _folders(root / "formats") if folder.name not in _OWN_FOLDERS]
+    for folder in [*own, *inner]:
+        for path in _seen(folder):
+            name = f"expectations/{path.relative_to(root)}"
+            if path.is_dir():
+                if folder in inner:
+                    problems.append(f"{name}: this folder is not read; move its files up into {folder.name}/, or remove it")
+            elif path.suffix != ".yml":
+                if path.suffix != ".md":
+                    problems.append(f"{name}: line 1: is not read; a contract's name ends in .yml: rename it, or remove it")
+            elif folder in own and path.name != own[folder]:
+                problems.append(f"{name}: line 1: is not read here; {_SEE} and where it stands")
+
+
+def _head(folder: Path, name: str, root: Path, problems: list[str]) -> tuple[_Document, Path]:
+    """The file that says what a folder is, also where its name is nearly right, which is a problem."""
+    path = folder / name
+    near = difflib.get_close_matches(name, [other.name for other in _contract_files(folder)], n=1, cutoff=0.8)
+    if not path.is_file() and near:
+        path = folder / near[0]
+        problems.append(f"expectations/{path.relative_to(root)}: line 1: is not read by this name; rename it to {name}")
+    return _Document(root, path, problems), path
+
+
+def _check_name(document: _Document, kind: str, name: str) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        document.problem((), f"the {kind} {name!r} must be named in lower-case letters, digits and underscores; rename it")
 
 
 def _patterns(root: Path, problems: list[str]) -> dict[str, Pattern]:
@@ -609,7 +706,8 @@ def _patterns(root: Path, problems: list[str]) -> dict[str, Pattern]:
 
 
 def _format(root: Path, folder: Path, patterns: dict[str, Pattern], problems: list[str]) -> Format | None:
-    head = _Document(root, folder / "format.yml", problems)
+    head, head_path = _head(folder, "format.yml", root, problems)
+    _check_name(head, "folder", folder.name)
     file = head.parse(FormatFile, head.data)
     if file is None:
         return None
@@ -624,14 +722,22 @@ def _format(root: Path, folder: Path, patterns: dict[str, Pattern], problems: li
                     codes.known_versions(meaning, order, (name, "codes", code))
     tables: dict[str, Table] = {}
     documents = {}
-    for path in sorted(folder.glob("*.yml")):
-        if path.name in ("format.yml", "codes.yml"):
-            continue
+    paths = _contract_files(folder, head_path.name, "codes.yml")
+    if not paths:
+        head.problem((), "the format has no table; write one file for each table beside this one")
+    for path in paths:
         document = documents[path.stem] = _Document(root, path, problems)
+        _check_name(document, "table", path.stem)
         if table_file := document.parse(TableFile, document.data):
             tables[path.stem] = Table(folder.name, path.stem, table_file, patterns, code_lists, order)
+    stems: dict[str, str] = {}
     for name, table in tables.items():
         _check_table(documents[name], table, tables, order)
+        for number, stem in enumerate((name, *table.file.file_names), -1):
+            owner = stems.setdefault(normalised(stem), name)
+            if owner != name:
+                at = ("file_names", number) if number >= 0 else ()
+                documents[name].problem(at, f"a file called {stem!r} is one of the table {owner!r} already; rename one")
     if not problems:
         for name, table in tables.items():
             _check_code_lists(documents[name], table)
@@ -675,19 +781,19 @@ def _check_code_lists(document: _Document, table: Table) -> None:
                     document.problem(at, f"{rule.one_of!r} accepts no code in version {version}; add one to codes.yml")
 
 
-def _organisation(root: Path, path: Path, formats: dict[str, Format], problems: list[str]) -> Organisation | None:
-    slug = path.parent.name
-    document = _Document(root, path, problems)
+def _organisation(
+    root: Path, folder: Path, formats: dict[str, Format], broken: set[str], problems: list[str]
+) -> Organisation | None:
+    slug = folder.name
+    document, head_path = _head(folder, "organisation.yml", root, problems)
+    _check_name(document, "folder", slug)
     file = document.parse(OrganisationFile, document.data)
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", slug):
-        document.problem((), f"the folder {slug!r} must be lower-case letters, digits and underscores")
     feeds = {}
-    for feed_path in sorted(path.parent.glob("*.yml")):
-        if feed_path == path:
-            continue
+    for feed_path in _contract_files(folder, head_path.name):
         feed_document = _Document(root, feed_path, problems)
+        _check_name(feed_document, "feed", feed_path.stem)
         feed_file = feed_document.parse(FeedFile, feed_document.data)
-        if feed_file is None:
+        if feed_file is None or feed_file.sends in broken:
             continue
         format = formats.get(feed_file.sends)
         if format is None:
@@ -713,38 +819,104 @@ def _organisation(root: Path, path: Path, formats: dict[str, Format], problems: 
     return Organisation(slug, file, feeds) if file else None
 
 
-class _UniqueKeyLoader(yaml.CSafeLoader):
-    """Refuses a key given twice, which YAML would silently let win."""
+class _Loader(yaml.CSafeLoader):
+    """Reads words as they are written: keys are text, and what YAML would silently change is refused."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise yaml.MarkedYAMLError(problem=f"{key!r} is given twice", problem_mark=key_node.start_mark)
-            seen.add(key)
-        return super().construct_mapping(node, deep)
+        found: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode) or not key_node.value:
+                raise _at(key_node, "the word before the colon is missing, or is a list; write one word there")
+            _refuse_control_characters(key_node)
+            if key_node.value in found:
+                raise _at(key_node, f"{key_node.value!r} is given twice; remove one of them")
+            found[key_node.value] = self.construct_object(value_node, deep=deep)
+        return found
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _YAML_KINDS[type(node)]:
+            raise _at(node, "is marked as a kind of value that contracts do not have; remove the mark")
+        if isinstance(node, yaml.ScalarNode):
+            _refuse_control_characters(node)
+        try:
+            value = super().construct_object(node, deep)
+        except ValueError:
+            remedy = "write a day that exists, like 2019-03-31" if node.tag.endswith("timestamp") else "correct it"
+            raise _at(node, f"{node.value} cannot be read; {remedy}") from None
+        if isinstance(value, int | float) and not isinstance(value, bool) and str(value) != node.value:
+            raise _at(node, f"{node.value} is read as the number {value}; if it is a code or a name, write it in quotes")
+        return value
+
+
+_YAML_KINDS = {
+    yaml.ScalarNode: {"str", "int", "float", "bool", "null", "timestamp"},
+    yaml.SequenceNode: {"seq"},
+    yaml.MappingNode: {"map"},
+}
+
+
+def _refuse_control_characters(node: yaml.ScalarNode) -> None:
+    if Reader.NON_PRINTABLE.search(node.value):
+        raise _at(node, "a control character stands in the text; remove it")
+
+
+def _at(node: yaml.Node, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+
+
+class _Unreadable(Exception):
+    """Why a whole file cannot be used, with the line."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        super().__init__(f"line {line}: {problem}")
 
 
 class _Document:
     """One YAML file: its data, and the line of any place in it."""
 
     def __init__(self, root: Path, path: Path, problems: list[str]) -> None:
-        self.path = path
         self.name = f"expectations/{path.relative_to(root)}"
         self.problems = problems
-        self.data: Any = None
+        self.data: dict[str, Any] | None = None
+        self._node: yaml.Node | None = None
         try:
-            with path.open(encoding="utf-8") as stream:
-                self.data = yaml.load(stream, Loader=_UniqueKeyLoader)
+            self.data = self._read(path.read_bytes())
         except FileNotFoundError:
-            self.problems.append(f"{self.name}: is missing; see CONTRIBUTING.md for what it holds")
+            self.problems.append(f"{self.name}: is missing; add it: {_SEE}")
+        except OSError as error:
+            self.problems.append(f"{self.name}: line 1: cannot be read ({error.strerror}); see who may read it")
+        except _Unreadable as problem:
+            self.problems.append(f"{self.name}: {problem}")
+
+    def _read(self, content: bytes) -> dict[str, Any]:
+        try:
+            text = content.decode()
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            raise _Unreadable(line, "a byte is not UTF-8; save the file as UTF-8") from None
+        if unprintable := Reader.NON_PRINTABLE.search(text):
+            line = text.count("\n", 0, unprintable.start()) + 1
+            raise _Unreadable(line, "a control character stands there; remove it")
+        loader = _Loader(text)
+        try:
+            self._node = loader.get_single_node()
+            data = loader.construct_document(self._node) if self._node else None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
-            self.problems.append(f"{self.name}: line {line}: {error.problem}; correct the YAML there")
+            problem = ", ".join(filter(None, (error.context, error.problem)))
+            raise _Unreadable(line, problem if ";" in problem else f"{problem}; correct the YAML there") from None
+        except RecursionError:
+            raise _Unreadable(1, "its lists stand too deep in each other; write it more simply") from None
+        finally:
+            loader.dispose()
+        if data is None:
+            raise _Unreadable(1, f"is empty; {_SEE}")
+        if not isinstance(data, dict):
+            raise _Unreadable(1, f"found {_found(data)}, expected words with a value each; {_SEE}")
+        return data
 
     def mapping(self) -> dict[str, Any]:
-        return self.data if isinstance(self.data, dict) else {}
+        return self.data or {}
 
     def parse(self, model: type[Model], data: Any, at: tuple[Any, ...] = ()) -> Model | None:
         if self.data is None:
@@ -752,8 +924,17 @@ class _Document:
         try:
             return model.model_validate(data)
         except ValidationError as error:
+            wanted: dict[tuple[Any, ...], list[str]] = {}
+            found: dict[tuple[Any, ...], str] = {}
             for detail in error.errors(include_url=False):
-                self.problem((*at, *detail["loc"]), _remedy(detail, _model_at(model, detail["loc"])))
+                place = (*at, *_as_written(detail, data))
+                if expected := _EXPECTED.get(detail["type"]):
+                    wanted.setdefault(place, []).append(expected)
+                    found[place] = _found(detail["input"])
+                else:
+                    self.problem(place, _remedy(detail, _model_at(model, detail["loc"])))
+            for place, choices in wanted.items():
+                self.problem(place, f"found {found[place]}; write {_or(tuple(dict.fromkeys(choices)))}")
             return None
 
     def known_versions(self, part: TableFile | Column | Code, order: tuple[str, ...], at: tuple[Any, ...]) -> None:
@@ -761,6 +942,8 @@ class _Document:
             version = getattr(part, key)
             if version is not None and version not in order:
                 self.problem((*at, key), f"{version!r} is not a version of this format; known: {', '.join(order)}")
+        if part.since in order and part.until in order and order.index(part.since) > order.index(part.until):
+            self.problem((*at, "until"), f"{part.until!r} comes before {part.since!r}; correct since or until")
 
     def problem(self, at: tuple[Any, ...], message: str) -> None:
         place = " > ".join(str(part) for part in at)
@@ -769,9 +952,7 @@ class _Document:
 
     def line(self, at: tuple[Any, ...]) -> int:
         """The line on which the innermost known part of a place stands."""
-        with self.path.open(encoding="utf-8") as stream:
-            node = yaml.compose(stream, Loader=yaml.CSafeLoader)
-        line = 1
+        node, line = self._node, 1
         for part in at:
             if isinstance(node, yaml.MappingNode):
                 found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
@@ -782,6 +963,21 @@ class _Document:
                 node = node.value[part]
                 line = node.start_mark.line + 1
         return line
+
+
+def _as_written(detail: Any, data: Any) -> tuple[Any, ...]:
+    """The place of a fault in the words of the file, without the names that the checker has for its own steps."""
+    place = []
+    for number, part in enumerate(detail["loc"], 1):
+        names_itself = number == len(detail["loc"]) and detail["type"] in ("missing", "extra_forbidden")
+        if isinstance(data, dict) and (part in data or names_itself):
+            data = data.get(part)
+        elif isinstance(data, list) and isinstance(part, int) and part < len(data):
+            data = data[part]
+        elif not names_itself:
+            continue
+        place.append(part)
+    return tuple(place)
 
 
 def _model_at(model: type[BaseModel], place: tuple[Any, ...]) -> type[BaseModel]:
@@ -799,7 +995,26 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(inner)
 
 
+_EXPECTED = {
+    "string_type": "text (in quotes, where YAML reads it as yes, no, a day or nothing)",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a smaller number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a number",
+    "date_type": "a day like 2019-03-31, without quotes",
+    "dict_type": "words with a value each",
+    "model_type": "words with a value each",
+    "tuple_type": "a list, like [one, two]",
+}
+
+
 def _remedy(detail: Any, model: type[BaseModel]) -> str:
+    context = detail.get("ctx", {})
     match detail["type"]:
         case "missing":
             return "is missing; add it"
@@ -808,9 +1023,35 @@ def _remedy(detail: Any, model: type[BaseModel]) -> str:
             hint = f"did you mean {near[0]!r}? " if near else ""
             return f"is not a word of this contract; {hint}known here: {', '.join(model.model_fields)}"
         case "literal_error":
-            return f"found {detail['input']!r}; use one of {detail['ctx']['expected']}"
+            return f"found {_found(detail['input'])}; use one of {context['expected']}"
+        case "greater_than_equal":
+            return f"found {_found(detail['input'])}; write a number that is at least {context['ge']:g}"
+        case "less_than_equal":
+            return f"found {_found(detail['input'])}; write a number that is at most {context['le']:g}"
+        case "too_short":
+            return f"has too few entries; write at least {context['min_length']}"
+        case "too_long":
+            return f"has too many entries; write {context['max_length']}"
+        case "value_error":
+            return str(context["error"])
         case _:
-            return detail["msg"].removeprefix("Value error, ")
+            return f"found {_found(detail['input'])}, which cannot stand here; {_SEE}"
+
+
+def _found(value: Any) -> str:
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "words with a value each"
+        case list() | tuple():
+            return "a list"
+        case date():
+            return f"the day {value}"
+        case _:
+            return repr(value)
 
 
 def _and(words: tuple[str, ...]) -> str:

@@ -6,11 +6,13 @@ The command and the DAGs run the same functions: `collect`, `register`, `landing
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +26,7 @@ from cares.contracts import Feed, Period
 
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200
+_SECONDS_OF_A_DAY = 86_400
 
 
 class DeliveryRefused(Exception):
@@ -73,7 +76,7 @@ def collect(organisation: str, outbox: Any) -> list[Arrival]:
         if not folder.is_dir():
             continue
         for delivered in sorted(folder.iterdir(), key=lambda path: path.name):
-            if not delivered.is_dir() or not _is_complete(delivered.name):
+            if not delivered.is_dir() or _is_link(delivered) or not _is_complete(delivered.name):
                 continue
             files = sorted(
                 (path for path in delivered.iterdir() if path.is_file() and _is_complete(path.name)),
@@ -85,6 +88,10 @@ def collect(organisation: str, outbox: Any) -> list[Arrival]:
                 period = delivered.name.partition("__")[0]
                 arrivals.append(Arrival(f"{organisation}/{name}", period, source, signature, tuple(files)))
     return arrivals
+
+
+def _is_link(path: Any) -> bool:
+    return bool(hasattr(path, "is_symlink") and path.is_symlink())
 
 
 def _is_complete(name: str) -> bool:
@@ -113,16 +120,18 @@ def register_arrival(arrival: Arrival, run_id: str | None = None) -> Registratio
 def take(organisation: str, outbox: Any, run_id: str) -> list[int]:
     """Register what waits in an organisation's outbox, in its order, and give all deliveries that are to be landed.
 
-    Those that an interrupted run left behind are among them. What cannot be taken stays where it is: see
-    `refusals`.
+    Those that an interrupted run left behind are among them, and those held, whose reason may be gone. What
+    cannot be taken stays where it is: see `refusals`.
     """
+    _sweep_store()
     for arrival in collect(organisation, outbox):
         with suppress(DeliveryRefused, contracts.ContractError):
             register_arrival(arrival, run_id)
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         undecided = connection.execute(
             """select delivery_id from ledger.delivery
-               where organisation = %s and state = 'received' and airflow_run_id is not null order by delivery_id""",
+               where organisation = %s and (state = 'held' or state = 'received' and airflow_run_id is not null)
+               order by delivery_id""",
             (organisation,),
         ).fetchall()
     return [delivery_id for (delivery_id,) in undecided]
@@ -130,7 +139,7 @@ def take(organisation: str, outbox: Any, run_id: str) -> list[int]:
 
 def refusals(organisation: str, outbox: Any) -> list[str]:
     """Why each thing that waits in an organisation's outbox is not taken; registers and keeps nothing."""
-    reasons = []
+    reasons = list(_strange(organisation, outbox))
     for arrival in collect(organisation, outbox):
         try:
             *_, incoming = _inspect(arrival.feed, arrival.files, arrival.period)
@@ -140,6 +149,24 @@ def refusals(organisation: str, outbox: Any) -> list[str]:
             for file in incoming:
                 file.kept_at.unlink()
     return reasons
+
+
+def _strange(organisation: str, outbox: Any) -> Iterator[str]:
+    """What lies in an organisation's outbox where nobody collects it, each with what to do."""
+    feeds = contracts.load().organisations[organisation].feeds
+    folder = outbox / organisation
+    for entry in sorted(folder.iterdir(), key=lambda path: path.name) if folder.is_dir() else ():
+        if entry.name not in feeds and _is_complete(entry.name):
+            yield f"{organisation}/{_shown(entry.name)}: is no feed; move it into one of: {', '.join(sorted(feeds))}"
+        elif entry.is_dir():
+            for delivered in sorted(entry.iterdir(), key=lambda path: path.name):
+                place = f"{organisation}/{entry.name}/{_shown(delivered.name)}"
+                if not _is_complete(delivered.name):
+                    continue
+                if _is_link(delivered):
+                    yield f"{place}: is a link; send the folder itself"
+                elif not delivered.is_dir():
+                    yield f"{place}: lies outside a folder; move it into one that is named after its period"
 
 
 def title(delivery_id: int) -> str:
@@ -235,9 +262,15 @@ def _keep_originals(feed: Feed, files: list[Any]) -> list[_Incoming]:
 
 
 def _safe_name(feed: Feed, path: Any) -> str:
-    if hasattr(path, "is_symlink") and path.is_symlink():
-        raise DeliveryRefused(f"{feed.slug}: a link was given instead of a file; send the file itself")
-    return re.sub(r"[^\w .()-]", "_", path.name)[:_LONGEST_NAME]
+    name = _shown(path.name)
+    if _is_link(path):
+        raise DeliveryRefused(f"{feed.slug}: {name} is a link; send the file itself")
+    return name
+
+
+def _shown(name: str) -> str:
+    """A file's name as it may be kept and shown: no path, no control characters, not too long."""
+    return re.sub(r"[^\w .()-]", "_", name)[:_LONGEST_NAME]
 
 
 def _table_of(feed: Feed, name: str) -> str | None:
@@ -251,7 +284,7 @@ def _refuse_without_agreement(feed: Feed) -> None:
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         signed = connection.execute(
             """select 1 from governance.sharing_agreement
-               where feed = %s and signed_on is not null and coalesce(in_force_until, current_date) >= current_date""",
+               where feed = %s and signed_on <= current_date and coalesce(in_force_until, current_date) >= current_date""",
             (feed.slug,),
         ).fetchone()
     if not signed:
@@ -267,19 +300,19 @@ def _in_hand(
 ) -> Registration | None:
     unfinished = connection.execute(
         """select delivery_id, source from ledger.delivery
-           where feed = %s and period = %s and fingerprint = %s and state = 'received'""",
+           where feed = %s and period = %s and fingerprint = %s and state in ('received', 'held')""",
         (feed.slug, period.label, fingerprint),
     ).fetchone()
     if unfinished:
         if unfinished[1] != source:
             _event(connection, unfinished[0], "duplicate received", f"the same files came again, from {source}")
         return Registration(unfinished[0], is_duplicate=False)
-    in_force: dict[str, tuple[str, str]] = dict(
+    in_force: dict[str, list[str]] = dict(
         connection.execute(
-            """select distinct on (file.table_name) file.table_name, (file.sha256, delivery.delivery_id)
+            """select distinct on (file.table_name) file.table_name, array[file.sha256, delivery.delivery_id::text]
                from ledger.delivery join ledger.delivery_file as file using (delivery_id)
                where delivery.feed = %s and delivery.period = %s and delivery.state in ('accepted', 'superseded')
-               order by file.table_name, delivery.received_at desc""",
+               order by file.table_name, delivery.received_at desc, delivery.delivery_id desc""",
             (feed.slug, period.label),
         ).fetchall()
     )
@@ -335,8 +368,11 @@ def _insert(
     return delivery_id
 
 
-def decide(delivery_id: int) -> Decision:
+def decide(delivery_id: int, released_because: str | None = None) -> Decision:
     """Accept, hold or reject a delivery that was landed and checked; a decided one keeps its state.
+
+    A held one is decided again. `released_because` is a person's reason to accept one that is held for the
+    rows set aside; nobody can release what no sharing agreement covers.
 
     Rejected: a file could not be taken in, or a rule broke that rejects. Held: the sharing agreement is
     not in force yet, or more rows are set aside than the feed's contract takes without a word. Accepting
@@ -351,12 +387,19 @@ def decide(delivery_id: int) -> Decision:
         connection.execute("select pg_advisory_xact_lock(hashtext('cares.decide ' || %s))", (feed_slug,))
         feed = contracts.load().feed(feed_slug)
         _count_rows(connection, delivery_id)
+        held_because = reason if state == "held" else None
         if reason := _why_rejected(connection, delivery_id):
             return _settle(connection, delivery_id, "rejected", reason)
-        if reason := _why_held(connection, delivery_id, feed):
+        if reason := _not_yet_allowed(connection, feed) or (
+            not released_because and _too_many_aside(connection, delivery_id, feed)
+        ):
+            if reason == held_because:
+                return Decision(delivery_id, "held", reason)
             return _settle(connection, delivery_id, "held", reason)
         _write_tables(connection, delivery_id, feed, period_end)
-        decision = _settle(connection, delivery_id, "accepted", _summary(connection, delivery_id))
+        if released_because:
+            _event(connection, delivery_id, "released", released_because)
+        decision = _settle(connection, delivery_id, "accepted", _summary(connection, delivery_id, feed))
         _mark_superseded(connection, feed_slug, delivery_id)
         return decision
 
@@ -411,16 +454,20 @@ def _why_rejected(connection: psycopg.Connection, delivery_id: int) -> str | Non
     return "; ".join(f"{table}: expected that {sentence}; {rows:,} rows break it" for table, sentence, rows in broken) or None
 
 
-def _why_held(connection: psycopg.Connection, delivery_id: int, feed: Feed) -> str | None:
+def _not_yet_allowed(connection: psycopg.Connection, feed: Feed) -> str | None:
     starts: date | None = connection.execute(
         """select min(in_force_from) from governance.sharing_agreement
-           where feed = %s and signed_on is not null and coalesce(in_force_until, current_date) >= current_date""",
+           where feed = %s and signed_on <= current_date and coalesce(in_force_until, current_date) >= current_date""",
         (feed.slug,),
     ).fetchone()[0]
     if starts is None:
         return "no sharing agreement that covers this feed is in force any more"
     if starts > connection.execute("select current_date").fetchone()[0]:
         return f"the sharing agreement is signed and comes into force on {starts}; held until then"
+    return None
+
+
+def _too_many_aside(connection: psycopg.Connection, delivery_id: int, feed: Feed) -> str | None:
     aside, received = connection.execute(
         """select sum(set_aside_rows) + sum(unreadable_rows), sum(received_rows)
            from ledger.delivery_file where delivery_id = %s""",
@@ -430,7 +477,7 @@ def _why_held(connection: psycopg.Connection, delivery_id: int, feed: Feed) -> s
     if received and 100 * aside / received > limit:
         return (
             f"{aside:,} of {received:,} rows are set aside or unreadable, more than the {limit:g} % that the contract "
-            "takes without a word; look at the findings, then ask for a correction"
+            "takes without a word; look at the findings, then ask for a correction or release it with a reason"
         )
     return None
 
@@ -471,25 +518,51 @@ def _mark_superseded(connection: psycopg.Connection, feed_slug: str, by: int) ->
 def _settle(connection: psycopg.Connection, delivery_id: int, state: str, reason: str) -> Decision:
     connection.execute(
         """update ledger.delivery
-           set state = %(state)s, reason = %(reason)s, decided_at = clock_timestamp(), decided_by = current_user,
+           set state = %(state)s, reason = %(reason)s, decided_at = clock_timestamp(), decided_by = %(by)s,
                accepted_at = case when %(state)s = 'accepted' then clock_timestamp() end
            where delivery_id = %(delivery)s""",
-        {"state": state, "reason": reason, "delivery": delivery_id},
+        {"state": state, "reason": reason, "delivery": delivery_id, "by": _who()},
     )
     _event(connection, delivery_id, state, reason)
     return Decision(delivery_id, state, reason)
 
 
-def _summary(connection: psycopg.Connection, delivery_id: int) -> str:
-    received, accepted, aside, unreadable = connection.execute(
-        """select sum(received_rows), sum(accepted_rows), sum(set_aside_rows), sum(unreadable_rows)
-           from ledger.delivery_file where delivery_id = %s""",
+def _summary(connection: psycopg.Connection, delivery_id: int, feed: Feed) -> str:
+    received, accepted, aside, unreadable, came, version = connection.execute(
+        """select sum(received_rows), sum(accepted_rows), sum(set_aside_rows), sum(unreadable_rows),
+                  array_agg(table_name), min(delivery.format_version)
+           from ledger.delivery_file join ledger.delivery using (delivery_id) where delivery_id = %s""",
         (delivery_id,),
     ).fetchone()
-    return f"{accepted:,} of {received:,} rows accepted, {aside:,} set aside, {unreadable:,} unreadable"
+    missing = [
+        table.name for table in feed.format.tables.values() if table.in_version(table.file, version) and table.name not in came
+    ]
+    return f"{accepted:,} of {received:,} rows accepted, {aside:,} set aside, {unreadable:,} unreadable" + (
+        f"; no file came for {', '.join(missing)}" if missing else ""
+    )
 
 
 def _event(connection: psycopg.Connection, delivery_id: int, event: str, reason: str) -> None:
     connection.execute(
-        "insert into ledger.delivery_event (delivery_id, event, reason) values (%s, %s, %s)", (delivery_id, event, reason)
+        "insert into ledger.delivery_event (delivery_id, by, event, reason) values (%s, %s, %s, %s)",
+        (delivery_id, _who(), event, reason),
     )
+
+
+def _who() -> str:
+    """The person or service account at work, as the operating system knows them."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
+
+
+def _sweep_store() -> None:
+    """Remove what a killed process left in the store: drafts, and originals of deliveries that were never written."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        known = {str(number) for (number,) in connection.execute("select delivery_id from ledger.delivery")}
+    store = settings.var_folder("store")
+    abandoned = [path for path in store.iterdir() if path.name.isdigit() and path.name not in known]
+    for path in [*abandoned, *settings.var_folder("store", "incoming").iterdir()]:
+        if time.time() - path.stat().st_mtime > _SECONDS_OF_A_DAY:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from cares import airflow_server, person_index, settings, warehouse
+from cares import airflow_server, person_index, settings, simulated, warehouse
 from cares.governance import agreements
 from cares.person_index import Evaluation
 
@@ -31,6 +31,10 @@ _SECONDS_TO_BEGIN = 90
 
 class DemoError(Exception):
     """The demo cannot be run here, or did not reach its end; the message says why and what to do."""
+
+
+class DemoRefused(DemoError):
+    """The demo would take or remove what is not its own; nothing was touched."""
 
 
 @dataclass(frozen=True)
@@ -60,21 +64,56 @@ class Summary:
     report: Path
 
 
-def start_afresh() -> None:
-    """Make the warehouse ready and empty, removing what an earlier demo left there and nothing else.
+def not_its_own() -> list[str]:
+    """What this warehouse holds that no demo made and `start_afresh` would remove, in words; starts the warehouse.
 
-    Raises `DemoError` where there is anything that the demo did not make.
+    Raises `DemoRefused` where even a person's word is not enough: files in the outbox may be the only ones there are, an
+    outbox elsewhere would be collected under simulated agreements, and another server is not ours to empty.
+    """
+    outbox = settings.VAR / "outbox"
+    if airflow_server.outbox() != str(outbox):
+        raise DemoRefused(
+            "CARES_OUTBOX names an outbox, and the demo would collect what lies there under SIMULATED agreements. "
+            "Nothing was touched. Run it without: env -u CARES_OUTBOX make demo"
+        )
+    if files := simulated.not_simulated(str(outbox)):
+        raise DemoRefused(
+            f"{outbox} holds what the demo did not make: {in_short(files)}. Nothing was touched. "
+            f"Move it away first: mv {outbox} {outbox}.mine"
+        )
+    warehouse.ensure_ready()
+    strange = [*_deliveries_not_its_own(outbox), *_builds_not_its_own(), *_logins_not_its_own()]
+    strange += [f"agreement {agreement}" for agreement in simulated.other_agreements()]
+    if strange and not warehouse.is_embedded():
+        raise DemoRefused(
+            f"The server that CARES_WAREHOUSE_URL names holds what the demo did not make: {in_short(strange)}. "
+            "Nothing was touched. Run it on a server of its own: env -u CARES_WAREHOUSE_URL CARES_VAR=FOLDER make demo"
+        )
+    return strange
+
+
+def in_short(things: list[str]) -> str:
+    """A list for a sentence: the first three, and how many more."""
+    return ", ".join(things[:3]) + (f" and {len(things) - 3} more" if len(things) > 3 else "")
+
+
+def start_afresh() -> bool:
+    """Make the warehouse ready and empty; ask `not_its_own` first. True if there was anything to remove.
+
+    Removed are both databases, with their deliveries, agreements, builds and people and Airflow's runs and logins; the
+    outbox, the originals, the reports and Airflow's logs. Keys and passwords of the roles stay.
     """
     warehouse.ensure_ready()
-    _refuse_what_is_not_ours()
     airflow_server.stop()
-    if _deliveries_by_source():
+    used = _is_used()
+    if used:
         with warehouse.safe_errors(), warehouse.connect_as_administrator() as administrator:
             for name in (warehouse.database_name(), warehouse.AIRFLOW_DATABASE):
                 administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
     for name in _FOLDERS:
         shutil.rmtree(settings.VAR / name, ignore_errors=True)
     warehouse.ensure_ready()
+    return used
 
 
 @contextmanager
@@ -96,7 +135,7 @@ def borough_being_made(people: int) -> Iterator[Callable[[], None]]:
         _, problem = simulator.communicate()
         if simulator.returncode:
             raise DemoError(f"The simulator failed: {problem.strip().splitlines()[-1] if problem.strip() else 'no reason given'}")
-        (made / "outbox" / ".simulated").write_text("\n".join(_folders_in(made / "outbox")))
+        (made / "outbox" / simulated.MARK).write_text("\n".join(simulated.deliveries_in(made / "outbox")), encoding="utf-8")
         for name in ("outbox", "answer_key"):
             (made / name).rename(settings.VAR / name)
         agreements.sign(*agreements.read(made / "agreements.csv"))
@@ -160,11 +199,11 @@ def watch() -> Iterator[Progress]:
         elif time.monotonic() - quiet_since > _SECONDS_OF_QUIET and now.reported:
             break
         elif time.monotonic() - quiet_since > _SECONDS_TO_BEGIN:
-            raise DemoError(f"Nothing runs and no report was written; see {airflow_server.home() / 'server_logs'}")
+            raise DemoError(f"Nothing runs and no report was written; see {airflow_server.logs()}")
         if ended := airflow_server.ended():
-            raise DemoError(f"Airflow's {', '.join(ended)} ended; see {airflow_server.home() / 'server_logs'}")
+            raise DemoError(f"Airflow's {', '.join(ended)} ended; see {airflow_server.logs()}")
         if time.monotonic() > deadline:
-            raise DemoError(f"Not finished after {_SECONDS_TO_FINISH // 60} minutes; see {airflow_server.home() / 'server_logs'}")
+            raise DemoError(f"Not finished after {_SECONDS_TO_FINISH // 60} minutes; see {airflow_server.logs()}")
         time.sleep(1)
     if undecided := [str(delivery["delivery_id"]) for delivery in now.deliveries if delivery["state"] == "received"]:
         raise DemoError(f"No decision was made on delivery {', '.join(undecided)}; why: cares delivery show {undecided[0]}")
@@ -189,24 +228,48 @@ def summary() -> Summary:
     )
 
 
-def _refuse_what_is_not_ours() -> None:
-    outbox = settings.VAR / "outbox"
-    mark = outbox / ".simulated"
-    made = mark.read_text().splitlines() if mark.exists() else []
-    if strange := sorted({*_deliveries_by_source(), *_folders_in(outbox)} - set(made)):
-        raise DemoError(
-            f"{settings.VAR} holds what the demo did not make ({strange[0]}{' and more' if len(strange) > 1 else ''}), and the "
-            "demo starts with an empty warehouse. Nothing was touched. Run it in a folder of its own: CARES_VAR=FOLDER make demo"
-        )
-
-
-def _deliveries_by_source() -> set[str]:
+def _deliveries_not_its_own(outbox: Path) -> list[str]:
     with warehouse.safe_errors(), warehouse.connect("engineer") as connection:
-        return {source for (source,) in connection.execute("select source from ledger.delivery")}
+        deliveries = connection.execute("select delivery_id, feed, period, source from ledger.delivery order by delivery_id")
+        made = set(simulated.written_by_simulator(outbox))
+        return [f"delivery {number} of {feed} for {period}" for number, feed, period, source in deliveries if source not in made]
 
 
-def _folders_in(outbox: Path) -> list[str]:
-    return sorted(path.relative_to(outbox).as_posix() for path in outbox.glob("*/*/*"))
+def _builds_not_its_own() -> list[str]:
+    """The builds that began outside every run of the DAG that builds: somebody started them by hand."""
+    with warehouse.safe_errors(), warehouse.connect("engineer") as connection:
+        builds = connection.execute("select build_id, started_at from ledger.build order by build_id").fetchall()
+    runs = _ask_airflow("dag_run", "select start_date, end_date from dag_run where dag_id = 'build_linked_dataset'")
+    return [
+        f"build {number}"
+        for number, started in builds
+        if not any(begin and begin <= started and (end is None or started <= end) for begin, end in runs)
+    ]
+
+
+def _logins_not_its_own() -> list[str]:
+    return [
+        f"Airflow's login {name}"
+        for (name,) in _ask_airflow("ab_user", "select username from ab_user order by username")
+        if name != airflow_server.LOGIN_NAME
+    ]
+
+
+def _ask_airflow(table: str, query: LiteralString) -> list[tuple[Any, ...]]:
+    """The rows of a query in Airflow's database; none where its table is not made yet."""
+    with warehouse.safe_errors(), warehouse.connect("airflow") as connection:
+        if connection.execute("select to_regclass(%s)", (f"public.{table}",)).fetchone() == (None,):
+            return []
+        return connection.execute(query).fetchall()
+
+
+def _is_used() -> bool:
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        row = connection.execute(
+            """select exists (select from ledger.delivery) or exists (select from ledger.build)
+                      or exists (select from governance.sharing_agreement)"""
+        ).fetchone()
+    return bool(row and row[0]) or bool(_ask_airflow("ab_user", "select from ab_user"))
 
 
 def _build(build: dict[str, Any] | None) -> str:

@@ -21,6 +21,7 @@ def write(delivery_id: int, outcomes: Iterable[Outcome]) -> None:
     run wrote for this delivery is replaced.
     """
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        connection.execute("select from ledger.delivery where delivery_id = %s for update", (delivery_id,))
         connection.execute("delete from ledger.finding where delivery_id = %s", (delivery_id,))
         connection.execute("delete from ledger.check_result where delivery_id = %s", (delivery_id,))
         for file_id, around, rows, rules, broken in outcomes:

@@ -63,24 +63,35 @@ Progress = Callable[[int], None]
 
 
 def prepare() -> None:
-    """Make or migrate the landing tables and the `accepted` views so that they hold what the contracts say.
+    """Make or migrate the landing tables, the `accepted` views and the code lists so that they hold what the contracts say.
 
     Does nothing when they do already. Columns are only ever added: old deliveries stay readable.
     """
     tables = list(contracts.load().tables())
+    codes = list(_codes())
     shapes = [(table.landing_name, table.column_names, _columns_to_accept(table)) for table in tables]
-    shape = hashlib.sha256(repr(shapes).encode()).hexdigest()
+    shape = hashlib.sha256(repr((shapes, codes)).encode()).hexdigest()
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         if _recorded_shape(connection) == shape:
             return
         connection.execute("select pg_advisory_xact_lock(hashtext('cares.landing.prepare'))")
         for table in tables:
             _prepare_table(connection, table)
+        connection.execute("delete from ledger.code")
+        with connection.cursor() as cursor:
+            cursor.executemany("insert into ledger.code values (%s, %s, %s, %s, %s, %s)", codes)
         connection.execute(
             """insert into ledger.landing_shape (shape) values (%s)
                on conflict (only_row) do update set shape = excluded.shape, prepared_at = now()""",
             (shape,),
         )
+
+
+def _codes() -> Iterator[tuple[str | None, ...]]:
+    for format in contracts.load().formats.values():
+        for name, code_list in format.code_lists.items():
+            for code, entry in code_list.codes.items():
+                yield format.name, name, code, entry.means, entry.since, entry.until
 
 
 def _recorded_shape(connection: psycopg.Connection) -> str | None:
@@ -132,19 +143,36 @@ def _prepare_table(connection: psycopg.Connection, table: Table) -> None:
 
 
 def _columns_to_accept(table: Table) -> list[str]:
-    """What the table's view in `accepted` selects: the columns that a purpose needs, without values set aside."""
-    needed = [column for header, column in table.column_names.items() if table.file.columns[header].needed_for]
+    """What the table's view in `accepted` selects: the columns that a purpose needs, without values set aside.
+
+    A feed's local codes are given as the codes that they stand for.
+    """
     return [
-        f"case when {literal(column)} = any(aside.columns) then null else landed.{identifier(column)} end as {identifier(column)}"
-        for column in needed
+        f"case when {literal(name)} = any(aside.columns) then null{_local_codes(table, header)} "
+        f"else landed.{identifier(name)} end as {identifier(name)}"
+        for header, name in table.column_names.items()
+        if table.file.columns[header].needed_for
     ]
+
+
+def _local_codes(table: Table, header: str) -> str:
+    """The branches that translate a column's local codes, feed by feed."""
+    value = f"landed.{identifier(table.column_names[header])}"
+    lists = {expectation.one_of for expectation in table.file.columns[header].we_expect if expectation.one_of}
+    return "".join(
+        f" when delivery.feed = {literal(feed.slug)} and btrim({value}) = {literal(local)} then {literal(code)}"
+        for feed in contracts.load().feeds.values()
+        if feed.format.name == table.format
+        for name in sorted(lists & feed.file.local_codes.keys())
+        for local, code in feed.file.local_codes[name].items()
+    )
 
 
 def land(delivery_id: int, progress: Progress | None = None) -> None:
     """Land every file of a received delivery, all or none of them, and write the counts into the ledger.
 
     Doing it again changes nothing. A file that cannot be taken in leaves the delivery without landed
-    rows and its problem in `ledger.delivery_file`; `deliveries.decide` then rejects the delivery.
+    rows or counts, and its problem in `ledger.delivery_file`; `deliveries.decide` then rejects the delivery.
     `progress` is told the bytes read since its last call.
     """
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
@@ -172,16 +200,17 @@ def land(delivery_id: int, progress: Progress | None = None) -> None:
             if problems:
                 raise psycopg.Rollback(everything)
         for file_id, landed in results.items():
-            _record(connection, file_id, landed, nothing_landed=bool(problems))
+            if not problems:
+                _record(connection, file_id, landed)
         for file_id, problem in problems.items():
             connection.execute("update ledger.delivery_file set problem = %s where file_id = %s", (problem, file_id))
 
 
-def _record(connection: psycopg.Connection, file_id: int, landed: Landed, nothing_landed: bool) -> None:
+def _record(connection: psycopg.Connection, file_id: int, landed: Landed) -> None:
     connection.execute(
         """update ledger.delivery_file
            set received_rows = %s, landed_rows = %s, unreadable_rows = %s, loaded_by = %s where file_id = %s""",
-        (landed.received, 0 if nothing_landed else landed.landed, len(landed.unreadable), landed.loaded_by, file_id),
+        (landed.received, landed.landed, len(landed.unreadable), landed.loaded_by, file_id),
     )
     if landed.left_out:
         positions = ", ".join(map(str, landed.left_out))
@@ -232,7 +261,7 @@ def read_header(path: Path, table: Table, shape: FileShape, version: str) -> Hea
         start = stream.read(_CHUNK)
     if not start:
         raise FileProblem("is empty (0 bytes); send the file again")
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in start[:200]:
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise FileProblem(f"line 1: is written in UTF-16, not in {shape.encoding}; save it as {shape.encoding}")
     bom = 3 if start.startswith(b"\xef\xbb\xbf") else 0
     line_end = re.search(rb"\r\n|\n|\r", start)
@@ -244,6 +273,10 @@ def read_header(path: Path, table: Table, shape: FileShape, version: str) -> Hea
         raise FileProblem(
             f"line 1: the header cannot be read as {shape.encoding} text separated by {shape.delimiter!r}"
         ) from None
+    if len(names) < 2 and len(table.file.columns) > 1:
+        raise FileProblem(
+            f"line 1: no header with values separated by {shape.delimiter!r} was found; the first line must name the columns"
+        )
     matched = [table.headers.get(contracts.normalised(name)) for name in names]
     twice = [header for header, count in Counter(h for h in matched if h).items() if count > 1]
     if twice:
@@ -275,8 +308,9 @@ def _copy(
     connection.execute("select set_config('cares.file_id', %s, true)", (str(file_id),))
     connection.execute("select setval(%s::regclass, 2, false)", (sequence,))
     columns = sql.SQL(", ").join(sql.Identifier(table.column_names[name]) for name in header.fields if name)
-    statement = sql.SQL("copy landing.{} ({}) from stdin (format csv, delimiter {}, encoding {})").format(
-        sql.Identifier(table.landing_name), columns, shape.delimiter, _POSTGRES_ENCODING[shape.encoding]
+    # An empty value is no value, quoted or not.
+    statement = sql.SQL("copy landing.{} ({}) from stdin (format csv, delimiter {}, encoding {}, force_null ({}))").format(
+        sql.Identifier(table.landing_name), columns, shape.delimiter, _POSTGRES_ENCODING[shape.encoding], columns
     )
     cursor = connection.cursor()
     with path.open("rb") as stream, cursor.copy(statement) as copy:
@@ -322,17 +356,31 @@ class _RecordCount:
         """Count a block of whole lines; raises _NeedsTheStrictParser where marks or line ends are not plain."""
         if b'"' in block and not self._marks_are_plain(block):
             raise _NeedsTheStrictParser
+        if len(block) > _LONGEST_VALUE and max(map(len, block.split(b"\n"))) > _LONGEST_VALUE:
+            raise _NeedsTheStrictParser
         if b"\r" in block and block.count(b"\r") != block.count(b"\r\n"):
             raise _NeedsTheStrictParser
         self.records += block.count(b"\n") + (not block.endswith(b"\n"))
 
     def _marks_are_plain(self, block: bytes) -> bool:
-        delimiter = self._delimiter
-        opening = block.count(delimiter + b'"') + block.count(b'\n"') + block.startswith(b'"')
-        closing = block.count(b'"' + delimiter) + block.count(b'"\n') + block.count(b'"\r\n') + block.endswith(b'"')
-        if opening != closing or opening + closing != block.count(b'"'):
+        """Is every mark that opens at the start of a field, and every one that closes at the end of one, on one line?
+
+        The text between marks is outside and inside in turn: outside must end where a field starts and start
+        where a field ends, and inside must not run over a line end.
+        """
+        pieces = block.split(b'"')
+        outside, inside = pieces[::2], pieces[1::2]
+        if len(pieces) % 2 == 0 or any(b"\n" in piece for piece in inside):
             return False
-        return not any(b"\n" in inside for inside in block.split(b'"')[1::2])
+        starts = (self._delimiter, b"\n")
+        ends = (self._delimiter, b"\n", b"\r\n")
+        before, after = outside[:-1], outside[1:]
+        return (
+            (before[0] == b"" or before[0].endswith(starts))
+            and all(piece.endswith(starts) for piece in before[1:])
+            and all(piece.startswith(ends) for piece in after[:-1])
+            and (after[-1] == b"" or after[-1].startswith(ends))
+        )
 
 
 def _line_by_line(connection: psycopg.Connection, file_id: int, path: Path, table: Table, feed: Feed, header: Header) -> Landed:

@@ -85,6 +85,11 @@ def _test(rule: Rule, text: str, around: Surroundings) -> str:
             return matches(text, around.table.patterns[pattern_name])
 
 
+def can_be_judged(rule: Rule, around: Surroundings) -> bool:
+    """Whether the delivery has what the rule looks at: a reference to another table needs that table's file."""
+    return rule.kind != "refers_to" or rule.argument.partition(".")[0] in around.file_of_table
+
+
 def repeated(rule: Rule, around: Surroundings) -> tuple[str, ...]:
     """The columns whose combination a `unique` rule allows once, as quoted identifiers."""
     headers = rule.argument if rule.header is None else (rule.header,)
@@ -145,9 +150,7 @@ def _in_code_list(text: str, name: str, around: Surroundings) -> str:
 
 def _refers_to(text: str, rule: Rule, around: Surroundings) -> str:
     other, _, header = rule.argument.partition(".")
-    file_id = around.file_of_table.get(other)
-    if file_id is None:
-        return "true"
+    file_id = around.file_of_table[other]
     table = f"landing.{identifier(f'{around.table.format}__{other}')}"
     column = identifier(around.feed.format.tables[other].column_names[header])
     known = f"select btrim({column}) from {table} where file_id = {file_id} and {column} is not null"

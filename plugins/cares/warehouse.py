@@ -27,6 +27,25 @@ from cares.settings import VAR, var_folder
 ROLES = ("owner", "pipeline", "engineer", "analyst", "governance", "airflow")
 AIRFLOW_DATABASE = "airflow"
 
+# Whoever may connect could otherwise keep data in large objects, outside every schema, or take the locks of our own work.
+_NOT_FOR_EVERYONE = """
+do $$
+declare
+    one record;
+begin
+    for one in
+        select oid::regprocedure as function, proname ~ 'advisory' as is_lock from pg_proc
+        where pronamespace = 'pg_catalog'::regnamespace
+            and (proname ~ '^lo_' or proname in ('loread', 'lowrite') or proname ~ '^pg_(try_)?advisory_')
+    loop
+        execute format('revoke execute on function %s from public', one.function);
+        if one.is_lock then
+            execute format('grant execute on function %s to cares_owner, cares_pipeline', one.function);
+        end if;
+    end loop;
+end $$
+"""
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -69,9 +88,14 @@ def ensure_ready() -> None:
 
 def start() -> bool:
     """`ensure_ready`, and True if that started the embedded server; another server is made ready only."""
-    was_running = not is_embedded() or _embedded().process() is not None
+    process = embedded_process()
     ensure_ready()
-    return not was_running
+    return embedded_process() != process
+
+
+def embedded_process() -> int | None:
+    """The id of the embedded server's process; None if it does not run or the warehouse is another server."""
+    return _embedded().process() if is_embedded() else None
 
 
 def stop() -> bool:
@@ -90,7 +114,7 @@ def status() -> Status:
             version = connection.execute("show server_version").fetchone()[0]
             size = connection.execute("select pg_database_size(current_database())").fetchone()[0]
     except WarehouseError:
-        running = is_embedded() and _embedded().process() is not None
+        running = embedded_process() is not None
     try:
         address = _address()
     except WarehouseError:
@@ -130,8 +154,7 @@ def connect_as_administrator(database: str = "postgres") -> psycopg.Connection[A
     Only set-up and the tests use it. Raises `WarehouseError` if it is refused.
     """
     if not is_embedded():
-        given = conninfo_to_dict(os.environ["CARES_WAREHOUSE_URL"])
-        return _connect(os.environ["CARES_WAREHOUSE_URL"], dbname=given.get("dbname", database), autocommit=True)
+        return _connect("", **{"dbname": database, **_given_address()}, autocommit=True)
     login = {"user": ADMINISTRATOR, "password": _secret(ADMINISTRATOR_SECRET)}
     return _connect("", **_address(), **login, dbname=database, autocommit=True)
 
@@ -229,10 +252,16 @@ def _make_roles_and_databases() -> None:
                 sql.SQL("create role {} login password {}").format(sql.Identifier(_login(role)), verifier.decode())
             )
         administrator.execute(_grant(_login("pipeline"), _login("owner")))
-        if is_embedded():
+        if _may_close_other_databases(administrator, databases - set(ours)):
             administrator.execute("revoke connect, temporary on database postgres, template1 from public")
     for name in missing_databases:
         create_database(name, ours[name])
+
+
+def _may_close_other_databases(administrator: psycopg.Connection[Any], others: set[str]) -> bool:
+    """Whether PostgreSQL's own databases may be closed to our roles: by their owner, on a server that nobody else uses."""
+    is_superuser = administrator.info.parameter_status("is_superuser") == "on"
+    return is_superuser and others <= {"postgres", "template0", "template1"}
 
 
 def protect_databases() -> None:
@@ -251,6 +280,16 @@ def protect_databases() -> None:
             "revoke all on schema public from public",
         ):
             owner.execute(sql.SQL(statement).format(database=database, others=others, pipeline=pipeline))
+    with safe_errors(), connect("analyst", autocommit=True) as analyst:
+        # A role may set this for itself, on any server: a transaction left open would hold up the next publication.
+        analyst.execute(
+            sql.SQL("alter role {} in database {} set idle_in_transaction_session_timeout to '5min'").format(
+                sql.Identifier(_login("analyst")), database
+            )
+        )
+    if is_embedded():
+        with safe_errors(), connect_as_administrator(database_name()) as administrator:
+            administrator.execute(_NOT_FOR_EVERYONE)
     with safe_errors(), connect("airflow", autocommit=True) as airflow:
         airflow.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(AIRFLOW_DATABASE)))
 
@@ -285,8 +324,26 @@ def _address() -> dict[str, Any]:
     """Where the server is, without a login: host, port and, for another server, its other settings (sslmode ...)."""
     if is_embedded():
         return {"host": "127.0.0.1", "port": _embedded().port()}
-    given = conninfo_to_dict(os.environ["CARES_WAREHOUSE_URL"])
-    return {key: value for key, value in given.items() if key not in ("user", "password", "passfile", "dbname")}
+    return {key: value for key, value in _given_address().items() if key not in ("user", "password", "passfile", "dbname")}
+
+
+def _given_address() -> dict[str, Any]:
+    """CARES_WAREHOUSE_URL in its parts; `WarehouseError` if it cannot be read, which never quotes it: it holds a password."""
+    try:
+        given = conninfo_to_dict(os.environ["CARES_WAREHOUSE_URL"])
+        # A password with an unescaped @ or / in it is taken for part of the address, and errors would quote it.
+        readable = (
+            "@" not in f"{given.get('host', '')}{given.get('dbname', '')}"
+            and str(given.get("port", "0")).replace(",", "").isdigit()
+        )
+    except psycopg.ProgrammingError:
+        readable = False
+    if not readable:
+        raise WarehouseError(
+            "CARES_WAREHOUSE_URL cannot be read. Write it as postgresql://USER:PASSWORD@HOST:PORT/DATABASE; in the password, "
+            "write @ as %40, / as %2F, : as %3A and % as %25."
+        )
+    return given
 
 
 def _embedded() -> EmbeddedServer:

@@ -83,7 +83,7 @@ def deliveries_and_builds() -> HTMLResponse:
 def quality_report(build_id: int) -> HTMLResponse:
     """The quality report of a build, as it was written."""
     if not _report(build_id).exists():
-        raise HTTPException(404, f"There is no quality report of build {build_id}. To write it: cares report")
+        raise HTTPException(404, f"There is no quality report of build {build_id}. To write it: cares report quality {build_id}")
     return HTMLResponse(_report(build_id).read_text(encoding="utf-8"))
 
 

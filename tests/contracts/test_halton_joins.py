@@ -84,5 +84,5 @@ def test_halton_s_events_reach_the_linked_dataset_without_another_line_of_code(
     builds.build()
 
     assert decision.state == "accepted"
-    assert warehouse.rows("select count(*) from staging.stg_cld__events where organisation = 'halton'") == [(PASSING_ROWS,)]
-    assert warehouse.rows("select count(*) from linked_care.persons") == [(PASSING_ROWS,)]
+    assert warehouse.rows("select count(*) from staging.stg_cld__events where organisation = 'halton'")[0][0] >= PASSING_ROWS
+    assert warehouse.rows("select count(*) from linked_care.persons")[0][0] >= PASSING_ROWS

@@ -69,6 +69,21 @@ def test_the_report_is_there_and_says_simulated(demo: FinishedDemo) -> None:
     assert "SIMULATED DATA" in Path(path[1]).read_text(encoding="utf-8")
 
 
+def test_the_summary_says_why_the_report_says_no(demo: FinishedDemo) -> None:
+    assert "It says No for direct care and for money whatever arrives: nobody's permission" in demo.output
+
+
+def test_an_agreement_signed_by_hand_is_not_removed_without_a_word(demo: FinishedDemo) -> None:
+    agreement = ("--agreement", "Schedule 9", "--purpose", "planning", "--from", "2019-01-01")
+    assert demo.cares("agreement", "sign", "torus/tenancies", *agreement).returncode == 0
+    refused = demo.cares("demo")
+
+    assert refused.returncode == 1
+    assert "holds what it did not make: agreement Schedule 9. Nothing was touched." in refused.stderr
+    assert "demo --afresh" in refused.stderr
+    assert psql(demo, "engineer", "select count(*) > 0 from ledger.delivery") == "t"
+
+
 def test_nothing_of_airflow_was_sent_anywhere_but_to_this_machine(demo: FinishedDemo) -> None:
     for log in (demo.var / "airflow" / "server_logs").iterdir():
         assert "0.0.0.0" not in log.read_text(encoding="utf-8")
@@ -80,7 +95,7 @@ def test_the_demo_touches_no_delivery_that_it_did_not_make(tmp_path: Path) -> No
     try:
         refused = run_cares(tmp_path / "var", "demo")
         assert refused.returncode == 1
-        assert "holds what the demo did not make (torus/tenancies/2019-03)" in refused.stderr
+        assert "holds what the demo did not make: torus/tenancies/2019-03. Nothing was touched." in refused.stderr
         assert mine.exists()
     finally:
         run_cares(tmp_path / "var", "warehouse", "stop")
@@ -89,7 +104,14 @@ def test_the_demo_touches_no_delivery_that_it_did_not_make(tmp_path: Path) -> No
 @pytest.mark.parametrize("what", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_nothing_running(tmp_path: Path, what: signal.Signals) -> None:
     environment = {"CARES_VAR": str(tmp_path / "var"), "PATH": "/usr/bin:/bin"}
-    demo = subprocess.Popen([CARES, "demo", "--people", "300"], env=environment, stdout=subprocess.PIPE, text=True)
+    demo = subprocess.Popen(
+        [CARES, "demo", "--people", "300"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Where the tests run in the background of a shell, Ctrl-C is ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert demo.stdout
     seen = ""
     while "was made up" not in seen:

@@ -193,9 +193,26 @@ def staged(borough: FreshWarehouse, built: Built) -> Iterator[FreshWarehouse]:
         connection.execute("update ledger.delivery set state = 'withdrawn' where delivery_id > %s", (last,))
 
 
+def build_up_to(warehouse: FreshWarehouse, *layers: str) -> None:
+    """Run the first layers of a build that is then given up."""
+    build_id = builds.start_build()
+    for layer in layers:
+        builds.run_layer(build_id, layer)
+    give_up(warehouse)
+
+
+def give_up(warehouse: FreshWarehouse) -> None:
+    with warehouse.connect() as connection:
+        connection.execute("update ledger.build set state = 'failed' where state = 'building'")
+
+
 def in_force(warehouse: FreshWarehouse, table: str, column: str, organisation: str = "council") -> list[tuple[str, int, bool]]:
     """(value, delivery, in force) of every row staged from 2019 on."""
-    builds.run_layer(builds.start_build(), "staging")
+    build_up_to(warehouse, "staging")
+    return staged_rows(warehouse, table, column, organisation)
+
+
+def staged_rows(warehouse: FreshWarehouse, table: str, column: str, organisation: str) -> list[tuple[str, int, bool]]:
     return warehouse.rows(
         f"""select {column}, delivery_id, superseded_at is null from staging.{table}
             where organisation = %s and period_end >= '2019-01-01' order by delivery_id, line_number""",
@@ -273,6 +290,67 @@ def test_a_delivery_taken_back_leaves_staging_and_a_revised_one_is_taken_again(s
         connection.execute("update ledger.delivery set state = 'withdrawn' where delivery_id = %s", (delivery_id,))
     remaining = in_force(staged, "stg_person_file__people", "local_person_id")
     assert [(person, force) for person, _, force in remaining] == [("C1", True)]
+
+
+def test_what_is_accepted_while_a_build_runs_is_for_the_next(staged: FreshWarehouse) -> None:
+    build_up_to(staged, "staging")
+    before = staged_rows(staged, "stg_ssda903__episodes", "local_person_id", "council")
+    build_id = builds.start_build()
+    again = deliver(
+        staged, "council/looked_after_children", YEAR, "period", {"episodes": [{"child": "C1", "decom": "05/02/2019"}]}
+    )
+    builds.run_layer(build_id, "staging")
+    assert staged_rows(staged, "stg_ssda903__episodes", "local_person_id", "council") == before
+    assert builds.has_work()
+    give_up(staged)
+    children = in_force(staged, "stg_ssda903__episodes", "local_person_id")
+    assert [child for child, delivery_id, force in children if force and delivery_id == again] == ["C1"]
+
+
+@pytest.mark.parametrize("change", ["revision = 2", "state = 'withdrawn'"])
+def test_what_is_revised_or_withdrawn_while_a_build_runs_is_never_half_in_it(staged: FreshWarehouse, change: str) -> None:
+    def change_it() -> None:
+        with staged.connect() as connection:
+            connection.execute(f"update ledger.delivery set {change} where delivery_id = %s", (delivery_id,))
+
+    people = {"people": [{"local_person_id": "C8"}]}
+    delivery_id = deliver(staged, "council/childrens_person_file", FEBRUARY, "snapshot", people)
+    build_up_to(staged, "staging")
+    build_id = builds.start_build()
+    change_it()
+    builds.run_layer(build_id, "staging")
+    assert (delivery_id,) in staged.rows("select delivery_id from staging.stg_person_file__people")
+    give_up(staged)
+
+    delivery_id = deliver(staged, "council/childrens_person_file", FEBRUARY, "snapshot", people, accepted_at="2020-08-01")
+    build_id = builds.start_build()
+    change_it()
+    with pytest.raises(builds.BuildError, match="holds_every_accepted_row_stg_person_file__people"):
+        builds.run_layer(build_id, "staging")
+
+
+def test_an_nhs_number_that_was_taken_away_links_nobody(staged: FreshWarehouse) -> None:
+    member = {"person_reference": "H7", "tenancy_reference": "T7", "forename": "Eve", "surname": "Elm"}
+    for nhs_number in ("9434765919", ""):
+        deliver(staged, "torus/tenancies", FEBRUARY, "snapshot", {"household_members": [member | {"nhs_number": nhs_number}]})
+        build_up_to(staged, "staging", "person_records")
+        assert staged.rows(
+            "select coalesce(nhs_number, '') from intermediate.int_person_records where person_record_id = 'torus/housing/H7'"
+        ) == [(nhs_number,)]
+
+
+def test_an_nhs_number_is_not_forgotten_because_the_latest_row_in_force_came_without_it(staged: FreshWarehouse) -> None:
+    stay = {
+        "local_patient_identifier": "P7",
+        "hospital_provider_spell_number": "S7",
+        "start_date_hospital_provider_spell": "2019-01-05",
+    }
+    deliver(staged, "sthk/admitted_patient_care", FEBRUARY, "period", {"episodes": [stay | {"nhs_number": "9434765919"}]})
+    deliver(
+        staged, "sthk/admitted_patient_care", ("2019-03", date(2019, 3, 1), date(2019, 3, 31)), "period", {"episodes": [stay]}
+    )
+    build_up_to(staged, "staging", "person_records")
+    assert staged.rows("select nhs_number from intermediate.int_person_records where local_person_id = 'P7'") == [("9434765919",)]
 
 
 def test_a_failed_test_fails_the_build_and_what_was_published_stays(staged: FreshWarehouse, built: Built) -> None:

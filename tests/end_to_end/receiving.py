@@ -13,7 +13,7 @@ EXTRACTS = Path(__file__).parents[1] / "extracts"
 
 def sign_agreement(*feeds: str, starts: date = date(2018, 9, 1)) -> None:
     """Record a sharing agreement in force for each feed."""
-    agreements.sign(*(agreements.Agreement("TEST", feed, ("direct care",), starts, starts) for feed in feeds))
+    agreements.sign(*(agreements.Agreement("TEST", feed, ("direct care",), date(2018, 9, 1), starts) for feed in feeds))
 
 
 def deliver_tenancies(folder: str, period: str = "2019-03") -> deliveries.Decision:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cares import deliveries
+from cares import contracts, deliveries, settings
 from end_to_end.receiving import EXTRACTS, deliver_tenancies, sign_agreement
 from fresh_warehouse import FreshWarehouse
 
@@ -178,6 +178,19 @@ def test_too_many_rows_set_aside_hold_the_delivery_for_a_word(warehouse: FreshWa
     assert warehouse.rows("select count(*) from accepted.housing__tenancies") == [(0,)]
 
 
+def test_a_person_can_release_what_is_held_for_its_rows_set_aside(warehouse: FreshWarehouse, tmp_path: Path) -> None:
+    for file in AS_PROMISED:
+        (tmp_path / file.name).write_text(file.read_text().replace("/04/2015,,", "/04/15,,"))
+    held = deliveries.receive("torus/tenancies", sorted(tmp_path.iterdir()), "2019-03")
+
+    released = deliveries.decide(held.delivery_id, released_because="Torus confirms: old tenancies have no day")
+
+    assert released.state == "accepted"
+    assert ("released", "Torus confirms: old tenancies have no day") in warehouse.rows(
+        "select event, reason from ledger.delivery_event"
+    )
+
+
 def test_without_a_sharing_agreement_nothing_is_taken(warehouse: FreshWarehouse) -> None:
     with warehouse.connect() as connection:
         connection.execute("delete from governance.sharing_agreement")
@@ -192,6 +205,11 @@ def test_an_agreement_signed_from_tomorrow_holds_the_delivery_until_then(warehou
     sign_agreement("torus/tenancies", starts=date.today() + timedelta(days=1))
 
     assert deliver_tenancies("as_promised").state == "held"
+
+    sign_agreement("torus/tenancies")
+
+    assert deliver_tenancies("as_promised").state == "accepted"
+    assert landed(warehouse) == 12
 
 
 def test_a_byte_order_mark_does_not_hide_the_first_column(warehouse: FreshWarehouse, tmp_path: Path) -> None:
@@ -212,6 +230,78 @@ def test_every_kind_of_line_end_gives_the_same_rows(warehouse: FreshWarehouse, t
     assert deliveries.receive("torus/tenancies", sorted(tmp_path.iterdir()), "2019-03").state == "accepted"
     rows = warehouse.rows("select tenancy_reference, line_number, main_tenant_reference from landing.housing__tenancies")
     assert sorted(rows)[11] == ("T012", 13, "M012")
+
+
+def test_an_empty_value_is_no_value_quoted_or_not(warehouse: FreshWarehouse, tmp_path: Path) -> None:
+    for file in AS_PROMISED:
+        (tmp_path / file.name).write_text(file.read_text().replace("Assured,N", '"",N'))
+
+    assert deliveries.receive("torus/tenancies", sorted(tmp_path.iterdir()), "2019-03").state == "accepted"
+    assert warehouse.rows(
+        "select distinct tenure, loaded_by from landing.housing__tenancies join ledger.delivery_file using (file_id)"
+    ) == [(None, "copy")]
+
+
+def test_a_value_of_200_kb_is_unreadable_and_the_other_rows_are_not(warehouse: FreshWarehouse, tmp_path: Path) -> None:
+    for file in AS_PROMISED:
+        (tmp_path / file.name).write_text(file.read_text().replace("P003", "P" * 200_000))
+
+    assert deliveries.receive("torus/tenancies", sorted(tmp_path.iterdir()), "2019-03").state == "accepted"
+    assert warehouse.rows("select line_number, problem from ledger.unreadable_line") == [
+        (4, "holds a value longer than 131,072 characters")
+    ]
+
+
+def test_quotation_marks_that_balance_within_a_line_do_not_move_its_values(warehouse: FreshWarehouse, tmp_path: Path) -> None:
+    for file in AS_PROMISED:
+        (tmp_path / file.name).write_text(file.read_text().replace("T003,P003,", 'T003,P003",XX,YY,"'))
+
+    deliveries.receive("torus/tenancies", sorted(tmp_path.iterdir()), "2019-03")
+
+    assert warehouse.rows("select line_number, problem from ledger.unreadable_line") == [
+        (4, "has text after a closing quotation mark")
+    ]
+    assert landed(warehouse) == 11
+
+
+def test_a_delivery_says_which_of_its_tables_did_not_come(warehouse: FreshWarehouse) -> None:
+    decision = deliveries.receive("torus/tenancies", [AS_PROMISED[1]], "2019-03")
+
+    assert decision.reason.endswith("no file came for household_members")
+    assert warehouse.rows("select count(*) from ledger.check_result where rule like '%%refers_to'") == [(0,)]
+
+
+def test_what_lies_where_nobody_collects_it_is_named(warehouse: FreshWarehouse, tmp_path: Path) -> None:
+    outbox = tmp_path / "outbox"
+    (outbox / "torus" / "tenancy").mkdir(parents=True)
+    (outbox / "torus" / "tenancies").mkdir()
+    shutil.copy(AS_PROMISED[1], outbox / "torus" / "tenancies")
+    (outbox / "torus" / "tenancies" / "2019-03").symlink_to(AS_PROMISED[1].parent)
+
+    assert deliveries.collect("torus", outbox) == []
+    assert deliveries.refusals("torus", outbox) == [
+        "torus/tenancies/2019-03: is a link; send the folder itself",
+        "torus/tenancies/tenancies.csv: lies outside a folder; move it into one that is named after its period",
+        "torus/tenancy: is no feed; move it into one of: tenancies",
+    ]
+
+
+def test_a_local_code_reaches_staging_as_the_code_it_stands_for(
+    warehouse: FreshWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    with (root / "torus" / "tenancies.yml").open("a") as contract:
+        contract.write("local_codes: {tenure: {AST: Assured Shorthold}}\n")
+    with_local_codes = contracts.load(root)
+    monkeypatch.setattr(contracts, "load", lambda: with_local_codes)
+    (tmp_path / "sent").mkdir()
+    for file in AS_PROMISED:
+        (tmp_path / "sent" / file.name).write_text(file.read_text().replace("Assured", "AST"))
+
+    deliveries.receive("torus/tenancies", sorted((tmp_path / "sent").iterdir()), "2019-03")
+
+    assert warehouse.rows("select distinct tenure from landing.housing__tenancies") == [("AST",)]
+    assert warehouse.rows("select distinct tenure from accepted.housing__tenancies") == [("Assured Shorthold",)]
 
 
 def test_columns_are_found_by_name_and_an_unknown_one_is_left_out(warehouse: FreshWarehouse, tmp_path: Path) -> None:

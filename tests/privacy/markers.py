@@ -1,8 +1,9 @@
 """Deliveries of every feed in which each value can be recognised: whoever finds one elsewhere has found a leak.
 
 A passing row keeps every rule of its contract, so its values are recognisable as far as the rules allow: free text
-carries a word of its own, dates are days before 1920, NHS numbers and postcodes are made for this. A failing row
-carries a word of its own in every column, codes and dates included.
+carries a word of its own, dates are days before 1920, NHS numbers and postcodes are made for this. One failing row
+carries a word of its own in every column, codes and dates included; and for each column there is a row that fails
+in that column alone, and so goes as far as it can.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from cares.contracts import Column, Feed, Table
 
-PASSING_ROWS = 19  # with one failing row the delivery stays below the share at which it is held
+PASSING_ROWS = 60  # enough to keep the delivery below the share of rows set aside at which it is held
 PASSING_WORD, FAILING_WORD = "Passleak", "Failleak"
 
 _PLACEHOLDERS = {"A": "ABCDEFGHJKLMNPQRSTUWXYZ", "9": "0123456789"}
@@ -27,10 +28,10 @@ class Markers:
     def __init__(self) -> None:
         self.made: set[str] = set()
         self._numbers = itertools.count(1)
-        self._days = (date(1880, 1, 1) + timedelta(days=number) for number in range(14000))
+        self._days = (date(1851, 1, 1) + timedelta(days=number) for number in range(25_000))
 
     def write_feed(self, feed: Feed, folder: Path, version: str) -> None:
-        """One file for each table of a feed, passing rows first and a failing one last."""
+        """One file for each table of a feed: passing rows, rows that fail in one column, and one that fails in all."""
         folder.mkdir(parents=True)
         tables = [table for table in feed.format.tables.values() if table.in_version(table.file, version)]
         passing: dict[str, list[dict[str, str]]] = {}
@@ -42,6 +43,10 @@ class Markers:
                 writer = csv.DictWriter(stream, headers, delimiter=feed.files.delimiter, lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(passing[table.name])
+                for number, header in enumerate(headers):
+                    row = self._passing_row(table, version, number % PASSING_ROWS, passing)
+                    self.made.discard(row[header])
+                    writer.writerow({**row, header: self._word(FAILING_WORD)})
                 writer.writerow({header: self._word(FAILING_WORD) for header in headers})
 
     def found_in(self, text: str) -> set[str]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
 import pytest
 
 from cares import builds
@@ -100,28 +103,171 @@ def test_only_the_published_build_and_the_one_before_are_kept(warehouse: FreshWa
     assert len(schemas) == 2
 
 
-def test_a_new_build_gives_up_one_that_was_left_unfinished(warehouse: FreshWarehouse) -> None:
+def test_a_new_build_gives_up_one_that_was_left_in_the_middle_of_a_step(
+    warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*arguments: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(builds, "_run_dbt", killed)
     left = builds.start_build()
+    with pytest.raises(KeyboardInterrupt):
+        builds.run_layer(left, "staging")
     builds.start_build()
     assert states(warehouse) == ["failed", "building"]
     with pytest.raises(builds.BuildError, match="is failed"):
         builds.update_person_index(left)
 
 
-def test_work_is_there_only_after_something_was_accepted(warehouse: FreshWarehouse) -> None:
-    assert not builds.has_work()
+def test_a_new_build_gives_up_one_whose_next_step_never_came(warehouse: FreshWarehouse) -> None:
+    builds.start_build()
     with warehouse.connect() as connection:
-        delivery_id = connection.execute(
+        connection.execute("update ledger.build set waiting_since = now() - interval '16 minutes'")
+    builds.start_build()
+    assert states(warehouse) == ["failed", "building"]
+
+
+def test_a_build_between_two_of_its_steps_is_not_disturbed(warehouse: FreshWarehouse) -> None:
+    made_by_steps = builds.start_build()
+    with pytest.raises(builds.BuildError, match=f"Build {made_by_steps} is being made, step by step"):
+        builds.build()
+    assert states(warehouse) == ["building"]
+
+
+def test_a_second_build_waits_for_the_whole_first_one(warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(build_id: int) -> None:
+        with warehouse.connect() as connection:
+            connection.execute("update ledger.build set state = 'tested' where build_id = %s", (build_id,))
+
+    monkeypatch.setattr(builds, "LAYERS", {})
+    monkeypatch.setattr(builds, "publish", end)
+    with ThreadPoolExecutor() as others:
+        second = []
+
+        def start_another(step: str) -> None:
+            second.append(others.submit(builds.build))
+            wait_until_somebody_waits(warehouse, "ledger.build")
+            assert states(warehouse) == ["building"]
+
+        builds.build(say=start_another)
+        second[0].result()
+    assert states(warehouse) == ["tested", "tested"]
+
+
+def wait_until_somebody_waits(warehouse: FreshWarehouse, table: str) -> None:
+    """Return when a transaction asks for a lock on a table and does not get it."""
+    waiting = "select exists (select from pg_locks where not granted and relation = %s::regclass)"
+    while not warehouse.rows(waiting, table)[0][0]:
+        pass
+
+
+def test_no_reader_can_hold_builds_up(warehouse: FreshWarehouse) -> None:
+    for role in ("analyst", "engineer", "governance"):
+        with warehouse.connect(role) as reader:
+            reader.execute("select pg_advisory_lock(hashtext('cares.builds'))")
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                reader.execute("lock table ledger.build in share update exclusive mode")
+            reader.rollback()
+            with warehouse.connect(options="-c lock_timeout=1s") as pipeline:
+                pipeline.execute("lock table ledger.build in share update exclusive mode")
+
+
+@pytest.mark.parametrize("role", ["analyst", "engineer", "governance"])
+def test_no_reader_leaves_a_large_object(warehouse: FreshWarehouse, role: str) -> None:
+    for statement in ("select lo_create(0)", "select lo_from_bytea(0, 'x')", "select pg_advisory_lock(1)"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            warehouse.rows(statement, role=role)
+
+
+def test_an_analyst_who_goes_away_in_a_transaction_is_let_go(warehouse: FreshWarehouse) -> None:
+    assert warehouse.rows("show idle_in_transaction_session_timeout", role="analyst") == [("5min",)]
+
+
+def test_publishing_waits_for_a_reader_in_short_tries(warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    builds.publish(finished_build(warehouse, "select 1 as a"))
+    second = finished_build(warehouse, "select 2 as a")
+    with warehouse.connect("analyst") as reader:
+        reader.execute("select a from insight.persons")
+
+        def reader_ends(seconds: float) -> None:
+            assert warehouse.rows("select a from insight.persons", role="analyst") == [(1,)]
+            reader.commit()
+
+        monkeypatch.setattr(builds, "_SECONDS_A_TRY", 1)
+        monkeypatch.setattr(builds.time, "sleep", reader_ends)
+        builds.publish(second)
+    assert warehouse.rows("select a from insight.persons", role="analyst") == [(2,)]
+
+
+def test_a_reader_who_never_ends_does_not_hold_a_build_up_for_ever(
+    warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = finished_build(warehouse, "select 1 as a")
+    builds.publish(first)
+    second = finished_build(warehouse, "select 2 as a")
+    monkeypatch.setattr(builds, "_SECONDS_A_TRY", 1)
+    monkeypatch.setattr(builds, "_SECONDS_BETWEEN_TRIES", 0)
+    monkeypatch.setattr(builds, "_TRIES_TO_PUBLISH", 2)
+    with warehouse.connect("analyst") as reader:
+        reader.execute("select a from insight.persons")
+        with pytest.raises(builds.BuildError, match=f"cares build publish {second}"):
+            builds.publish(second)
+    assert (states(warehouse), builds.published_build()) == (["published", "tested"], first)
+    builds.publish(second)
+    assert builds.published_build() == second
+
+
+def delivery(warehouse: FreshWarehouse) -> int:
+    with warehouse.connect() as connection:
+        return connection.execute(
             """insert into ledger.delivery (organisation, feed, format, period, period_start, period_end, fingerprint)
                values ('o', 'o/f', 'x', 'p', '2019-01-01', '2019-01-31', '') returning delivery_id"""
         ).fetchone()[0]
-        connection.execute("insert into ledger.delivery_event (delivery_id, event) values (%s, 'received')", (delivery_id,))
+
+
+def accept(connection: psycopg.Connection, delivery_id: int) -> None:
+    connection.execute(
+        "update ledger.delivery set state = 'accepted', accepted_at = now() where delivery_id = %s", (delivery_id,)
+    )
+
+
+def test_work_is_there_after_something_was_accepted_revised_or_withdrawn(warehouse: FreshWarehouse) -> None:
+    delivery_id = delivery(warehouse)
     assert not builds.has_work()
+    for change in (
+        "update ledger.delivery set state = 'accepted', accepted_at = now()",
+        "update ledger.delivery set revision = 2",
+        "update ledger.delivery set state = 'withdrawn'",
+    ):
+        with warehouse.connect() as connection:
+            connection.execute(change)
+        assert builds.has_work()
+        builds.publish(finished_build(warehouse, "select 1 as a"))
+        assert not builds.has_work()
     with warehouse.connect() as connection:
-        connection.execute("insert into ledger.delivery_event (delivery_id, event) values (%s, 'accepted')", (delivery_id,))
-    assert builds.has_work()
-    builds.publish(finished_build(warehouse, "select 1 as a"))
+        connection.execute("update ledger.delivery set state = 'rejected' where delivery_id = %s", (delivery_id,))
     assert not builds.has_work()
+
+
+def test_a_delivery_whose_decision_ends_after_the_build_began_is_work_for_the_next(warehouse: FreshWarehouse) -> None:
+    delivery_id = delivery(warehouse)
+    with warehouse.connect() as deciding:
+        accept(deciding, delivery_id)
+        build_id = finished_build(warehouse, "select 1 as a")
+    builds.publish(build_id)
+    assert builds.has_work()
+    assert warehouse.rows("select * from ledger.build_delivery") == []
+
+
+def test_a_failed_build_has_seen_nothing(warehouse: FreshWarehouse) -> None:
+    delivery_id = delivery(warehouse)
+    with warehouse.connect() as connection:
+        accept(connection, delivery_id)
+    failed = builds.start_build()
+    assert warehouse.rows("select build_id, delivery_id, revision from ledger.build_delivery") == [(failed, delivery_id, 1)]
+    with pytest.raises(builds.BuildError), builds._step(failed):
+        raise builds.BuildError("one of its models failed")
+    assert builds.has_work()
 
 
 def test_what_dbt_says_is_told_without_values() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import shutil
 from collections import defaultdict
 from datetime import date
 from html import unescape
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from cares import contracts, settings
+from cares.cli.report import app
 from cares.reports import ReportError, charts, disclosure, facts, quality_report, scores, wording
 from cares.reports.calendar import Horizon, due_periods
 from cares.reports.facts import Check
@@ -39,6 +42,8 @@ def shared_reasons(words: str) -> str:
 
 @pytest.fixture
 def ledger(warehouse: FreshWarehouse) -> Any:
+    # Builds are numbered anew in each test's database, and reports lie in one folder.
+    shutil.rmtree(settings.VAR / "reports", ignore_errors=True)
     with warehouse.connect(autocommit=True) as connection:
         yield Ledger(connection)
 
@@ -163,6 +168,33 @@ def test_it_goes_into_the_folder_of_reports_under_the_number_of_its_build(ledger
     assert quality_report(first).name == f"quality_{first}.html"
 
 
+def test_a_report_of_an_earlier_build_is_not_written_again_with_the_people_of_today(ledger: Ledger) -> None:
+    first = ledger.build()
+    ledger.people(100, 0)
+    before = quality_report(first).read_text(encoding="utf-8")
+    ledger.people(100, 0)
+    second = ledger.build()
+    with pytest.raises(ReportError, match=f"would count the people as they are since build {second}"):
+        quality_report(first)
+    assert (settings.VAR / "reports" / f"quality_{first}.html").read_text(encoding="utf-8") == before
+
+
+def test_a_report_that_is_written_late_says_what_is_of_today(ledger: Ledger) -> None:
+    first, second = ledger.build(), ledger.build()
+    late = f"Written after build {second} began: the people, and what became of each delivery, are those of the day of writing"
+    assert late in read(quality_report(first))
+    assert "Written after" not in read(quality_report(second))
+
+
+def test_the_command_makes_the_warehouse_ready_by_itself(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = ledger.build()
+    made_ready: list[bool] = []
+    monkeypatch.setattr("cares.warehouse.ensure_ready", lambda: made_ready.append(True))
+    answer = CliRunner().invoke(app, ["quality", str(build)])
+    assert answer.output.strip().endswith(f"quality_{build}.html")
+    assert made_ready
+
+
 def test_simulated_data_say_so_and_real_data_do_not(ledger: Ledger) -> None:
     ledger.build()
     assert "SIMULATED" not in read(quality_report(None))
@@ -212,6 +244,15 @@ def test_people_without_nhs_numbers_call_for_care(ledger: Ledger) -> None:
     ledger.people(0, 20)
     ledger.build(as_at=date(2019, 8, 1))
     assert "17% of people have no valid NHS number" in shared_reasons(read(quality_report(None)))
+
+
+def test_only_the_deliveries_that_the_build_saw_are_in_it_whatever_the_clock_says(ledger: Ledger) -> None:
+    seen = ledger.delivery(HOSPITAL, "2019-03", "episodes", 100)
+    build = ledger.build()
+    unseen = ledger.delivery(HOSPITAL, "2019-04", "episodes", 100)
+    ledger.connection.execute("update ledger.delivery set received_at = '2019-05-01', accepted_at = '2019-05-01'")
+    in_build = {delivery.delivery_id: delivery.in_build for delivery in facts.read(build).deliveries[HOSPITAL]}
+    assert in_build == {seen: True, unseen: False}
 
 
 def test_a_failed_build_is_not_safe_and_says_what_readers_see(ledger: Ledger) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from cares import warehouse as cares_warehouse
-from cares.secret_files import SecretError, read_or_make_secret, secret_path
+from cares.embedded_server import ADMINISTRATOR, ADMINISTRATOR_SECRET, EmbeddedServer
+from cares.secret_files import SecretError, read_or_make_secret, read_secret, secret_path
 from cares.settings import VAR
 from cares.warehouse import WarehouseError, safe_errors
 from fresh_warehouse import FreshWarehouse
@@ -102,6 +105,42 @@ def test_another_server_is_made_ready_by_a_login_that_may(warehouse_server: None
         assert pipeline.execute("select count(*) from ledger.delivery").fetchone() == (0,)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "foo:s3cretpw@host",
+        "postgresql://dba:s3cretpw%zz@host",
+        "postgresql://dba:x@s3cretpw@host/postgres",
+        "postgresql://dba:s3cretpw/x@host/postgres",
+        "host=host password='s3cretpw",
+    ],
+)
+@pytest.mark.parametrize(
+    "use", [cares_warehouse.ensure_ready, cares_warehouse.url, cares_warehouse.connect, cares_warehouse.connect_as_administrator]
+)
+def test_an_address_that_cannot_be_read_is_not_quoted(
+    address: str, use: Callable[[], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CARES_WAREHOUSE_URL", address)
+    with pytest.raises(WarehouseError, match="CARES_WAREHOUSE_URL cannot be read") as refused:
+        use()
+    assert "s3cretpw" not in str(refused.value)
+
+
+def test_another_server_that_nobody_else_uses_is_closed_to_our_readers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = EmbeddedServer(tmp_path)
+    own.start()
+    try:
+        secret = read_secret(ADMINISTRATOR_SECRET)
+        monkeypatch.setenv("CARES_WAREHOUSE_URL", f"postgresql://{ADMINISTRATOR}:{secret}@127.0.0.1:{own.port()}/postgres")
+        cares_warehouse.ensure_ready()
+        for database in ("postgres", "template1"):
+            with pytest.raises(psycopg.OperationalError, match="permission denied"):
+                psycopg.connect(cares_warehouse.url("analyst", database))
+    finally:
+        own.stop()
+
+
 def test_a_login_that_may_not_set_up_is_told_what_to_ask_for(warehouse_server: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with cares_warehouse.connect_as_administrator() as administrator:
         administrator.execute("create role guest login password 'guest-password'")
@@ -151,6 +190,12 @@ class TestWhichTableIsInForce:
         march = self.deliver(warehouse, "snapshot", "2019-03", day=1)
         february_late = self.deliver(warehouse, "snapshot", "2019-02", day=5)
         assert self.superseded(warehouse) == {march: (None, None), february_late: (march, 5)}
+
+    def test_a_table_stays_replaced_since_the_first_later_delivery_whatever_comes_late(self, warehouse: FreshWarehouse) -> None:
+        january = self.deliver(warehouse, "snapshot", "2019-01", day=1)
+        march = self.deliver(warehouse, "snapshot", "2019-03", day=2)
+        february_late = self.deliver(warehouse, "snapshot", "2019-02", day=5)
+        assert self.superseded(warehouse) == {january: (march, 2), february_late: (march, 5), march: (None, None)}
 
     def test_a_delivery_that_is_not_accepted_replaces_nothing(self, warehouse: FreshWarehouse) -> None:
         january = self.deliver(warehouse, "period", "2019-01", day=1)

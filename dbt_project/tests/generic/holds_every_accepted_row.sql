@@ -1,18 +1,19 @@
-{#- For each delivery, a staging model holds as many rows as the ledger says were accepted. -#}
+{#- A staging model holds the deliveries that the build sees and no others, each with as many rows as the ledger says were
+    accepted. One that was revised or taken back since the build began is held as it was, or else the build cannot go on. -#}
 {% test holds_every_accepted_row(model) %}
 {%- set format, table = model.identifier.removeprefix('stg_').split('__') %}
 select delivery_id
 from (
-    select file.delivery_id, sum(file.accepted_rows) as accepted_rows
+    select seen.delivery_id, seen.is_unchanged, sum(file.accepted_rows) as accepted_rows
     from {{ source('ledger', 'delivery_file') }} as file
-    inner join {{ source('ledger', 'delivery') }} as delivery using (delivery_id)
-    where delivery.state in ('accepted', 'superseded')
-        and delivery.format = '{{ format }}'
-        and file.table_name = '{{ table }}'
-    group by file.delivery_id
+    inner join {{ source('ledger', 'delivery_in_build') }} as seen using (delivery_id)
+    where seen.format = '{{ format }}' and file.table_name = '{{ table }}'
+    group by seen.delivery_id, seen.is_unchanged
 ) as accepted
 full join (
     select delivery_id, count(*) as held_rows from {{ model }} group by delivery_id
 ) as held using (delivery_id)
-where coalesce(accepted.accepted_rows, 0) <> coalesce(held.held_rows, 0)
+where
+    coalesce(accepted_rows, 0) <> coalesce(held_rows, 0)
+    and (coalesce(is_unchanged, true) or held_rows is null)
 {% endtest %}

@@ -41,10 +41,10 @@ def load(path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=
     from cares import warehouse
     from cares.governance import agreements
 
-    warehouse.ensure_ready()
     found = agreements.read(path)
+    warehouse.ensure_ready()
     agreements.sign(*found)
-    typer.echo(f"{len(found)} agreements recorded")
+    typer.echo(f"{len(found)} agreement{'' if len(found) == 1 else 's'} recorded")
 
 
 @app.command("list")
@@ -57,10 +57,10 @@ def show() -> None:
     from cares.governance import agreements
 
     warehouse.ensure_ready()
-    table = Table("feed", "agreement", "purposes", "signed on", "in force", "on ending")
-    for one in agreements.recorded():
+    table = Table("feed", "agreement", "purposes", "signed on", "in force", "on ending", "recorded by")
+    for entry in agreements.recorded():
+        one = entry.agreement
         until = f" to {one.in_force_until}" if one.in_force_until else ""
-        table.add_row(
-            one.feed, one.agreement, ", ".join(one.purposes), str(one.signed_on), f"{one.in_force_from}{until}", one.on_ending
-        )
+        in_force = f"{one.in_force_from}{until}"
+        table.add_row(one.feed, one.agreement, ", ".join(one.purposes), str(one.signed_on), in_force, one.on_ending, entry.by)
     Console().print(table)

@@ -14,17 +14,26 @@ app = typer.Typer(help="Start and stop Airflow, with the DAGs and pages of this 
 
 @app.command()
 def up() -> None:
-    """Start Airflow and return when its pages answer. Its login is shown the first time only."""
+    """Start Airflow, and the warehouse if it is down, and return when the pages answer. The login is shown once.
+
+    Where a part of Airflow ended by itself, that is said, and all of it is started again.
+    """
     from rich.console import Console
 
     from cares import airflow_server, warehouse
 
     console = Console()
-    if airflow_server.running():
+    if ended := airflow_server.ended():
+        console.print(f"Ended by itself: {', '.join(ended)}; why: {airflow_server.logs()}", soft_wrap=True)
+        with console.status("Stopping the rest of Airflow"):
+            airflow_server.stop()
+    elif airflow_server.running():
         console.print(f"Airflow is running already: {airflow_server.url()}")
         return
     with console.status("Preparing the warehouse and Airflow's database"):
-        warehouse.ensure_ready()
+        if warehouse.start():
+            airflow_server.remember_warehouse()
+        airflow_server.refuse_real_files()
         login = airflow_server.prepare()
     with console.status("Starting Airflow, which takes half a minute"):
         airflow_server.start_and_wait()
@@ -37,11 +46,15 @@ def up() -> None:
 
 @app.command()
 def down() -> None:
-    """Stop Airflow: what `up` started, and nothing else. The warehouse keeps running."""
-    from cares import airflow_server
+    """Stop what `up` started: Airflow, and the warehouse unless it ran before."""
+    from cares import airflow_server, warehouse
 
-    ran = airflow_server.stop()
-    typer.echo(f"Stopped: {', '.join(ran)}." if ran else "Airflow was not running.")
+    stopped = airflow_server.stop()
+    typer.echo(f"Stopped: {', '.join(stopped)}." if stopped else "Airflow was not running.")
+    if airflow_server.stop_warehouse():
+        typer.echo("Stopped: the warehouse.")
+    elif warehouse.embedded_process():
+        typer.echo("The warehouse ran before and keeps running; to stop it: cares warehouse stop")
 
 
 @app.command()
@@ -50,13 +63,13 @@ def status() -> None:
     from cares import airflow_server
 
     running = airflow_server.running()
-    if not running:
+    if not running and not airflow_server.ended():
         typer.echo("Airflow is not running. To start it: cares airflow up")
         raise typer.Exit(1)
     answer = "answer" if airflow_server.answers() else "do not answer"
-    typer.echo(f"Running: {', '.join(running)}. The pages at {airflow_server.url()} {answer}.")
+    typer.echo(f"Running: {', '.join(running) or 'nothing'}. The pages at {airflow_server.url()} {answer}.")
     if ended := airflow_server.ended():
-        typer.echo(f"Ended by itself: {', '.join(ended)}; see {airflow_server.home() / 'server_logs'}")
+        typer.echo(f"Ended by itself: {', '.join(ended)}; why: {airflow_server.logs()}. To start it again: cares airflow up")
         raise typer.Exit(1)
 
 

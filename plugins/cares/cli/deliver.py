@@ -17,11 +17,16 @@ def deliver(
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    from cares import deliveries, warehouse
+    from cares import deliveries, simulated, warehouse
     from cares.cli.delivery import print_delivery
 
     warehouse.ensure_ready()
     console = Console()
+    if simulated.is_simulated():
+        console.print(
+            f"[black on yellow] {simulated.WORD}: the agreements here are made up. No file of real people belongs here. [/]",
+            soft_wrap=True,
+        )
     amounts = {"landed": 0, "checked": 0}
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True) as bar:
         task = bar.add_task(f"{feed} {period}: receiving")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="What arrived, what was found in it, and what was decided.")
 
+State = Literal["received", "held", "accepted", "rejected", "superseded", "withdrawn"]
+
 _COLOUR = {"accepted": "green", "rejected": "red", "held": "yellow", "received": "cyan"}
 
 
 @app.command("list")
 def show_list(
     feed: Annotated[str | None, typer.Option(help="only this feed, or this organisation")] = None,
-    state: Annotated[str | None, typer.Option(help="only this state, for example rejected")] = None,
+    state: Annotated[State | None, typer.Option(help="only this state")] = None,
     last: Annotated[int, typer.Option(help="how many")] = 50,
 ) -> None:
     """Show the latest deliveries."""
@@ -64,6 +66,24 @@ def show(delivery_id: Annotated[int, typer.Argument(help="the delivery's number"
     print_delivery(delivery_id, Console())
 
 
+@app.command()
+def release(
+    delivery_id: Annotated[int, typer.Argument(help="the number of a held delivery")],
+    reason: Annotated[str, typer.Option(help="why its rows may be used although so many are set aside")],
+) -> None:
+    """Accept a delivery that is held because many of its rows are set aside; they stay aside."""
+    from rich.console import Console
+
+    from cares import deliveries, warehouse
+
+    warehouse.ensure_ready()
+    print_delivery(delivery_id, Console())
+    decision = deliveries.decide(delivery_id, released_because=reason)
+    typer.echo(f"Delivery {delivery_id} is {decision.state}: {decision.reason}")
+    if decision.state != "accepted":
+        raise typer.Exit(1)
+
+
 def print_delivery(delivery_id: int, console: Console) -> None:
     """Print one delivery to `console`; exits with 1 when there is none of that number. No value of the data is shown."""
     from rich.box import SIMPLE_HEAD
@@ -102,7 +122,7 @@ def print_delivery(delivery_id: int, console: Console) -> None:
             (delivery_id,),
         ).fetchall()
     if head is None:
-        console.print(f"There is no delivery {delivery_id}. See: cares delivery list")
+        typer.echo(f"There is no delivery {delivery_id}. See: cares delivery list", err=True)
         raise typer.Exit(1)
     feed, period, format, version, state, reason, at = head
     console.print(f"[bold]Delivery {delivery_id}[/bold]  {feed}  {period}  ({format} {version}), received {at}")

@@ -38,8 +38,11 @@ from insight.hospital_stays as stay where stay.discharged_month is not null grou
 
 def demo(
     people: Annotated[int, typer.Option(min=300, max=100_000, help="How many people live in the made-up borough.")] = 3000,
+    afresh: Annotated[
+        bool, typer.Option("--afresh", help="Remove also what the demo did not make: deliveries, agreements, builds, logins.")
+    ] = False,
 ) -> None:
-    """Run the whole pipeline on a made-up borough and end with a summary. Starts afresh each time."""
+    """Run the whole pipeline on a made-up borough and end with a summary. Removes the demo before it."""
     from rich.console import Console
 
     from cares import airflow_server, simulated, warehouse
@@ -57,7 +60,18 @@ def demo(
     stop_warehouse_too = warehouse.is_embedded() and not warehouse.status().running
     try:
         with console.status("Starting PostgreSQL"):
-            the_demo.start_afresh()
+            strange = the_demo.not_its_own()
+        if strange and not afresh:
+            _agree_to_lose(strange)
+    except BaseException:
+        if stop_warehouse_too:
+            warehouse.stop()
+        raise
+    try:
+        with console.status("Emptying the warehouse"):
+            removed = the_demo.start_afresh()
+        if removed:
+            console.print("  Removed what was there: deliveries, agreements, builds, reports, and Airflow's runs and logins.")
         done("PostgreSQL is running, with an empty warehouse")
         with the_demo.borough_being_made(people) as wait_for_borough:
             with console.status("Making up a borough, and preparing Airflow's database"):
@@ -83,6 +97,20 @@ def demo(
         with console.status("Stopping Airflow"):
             airflow_server.stop()
     _show(console, summary, time.monotonic() - began)
+
+
+def _agree_to_lose(strange: list[str]) -> None:
+    """Ask on a terminal, and refuse elsewhere, before anything is removed that the demo did not make."""
+    from cares.demo import DemoRefused, in_short
+
+    what = f"The demo starts with an empty warehouse, and this one holds what it did not make: {in_short(strange)}."
+    if not sys.stdin.isatty():
+        raise DemoRefused(
+            f"{what} Nothing was touched. To remove everything and start afresh: {_command()} demo --afresh\n"
+            "To keep it, run the demo in a folder of its own: CARES_VAR=FOLDER make demo"
+        )
+    if not typer.confirm(f"{what}\nRemove everything in it, these too, and start afresh?"):
+        raise DemoRefused("Nothing was touched. To run the demo beside it, in a folder of its own: CARES_VAR=FOLDER make demo")
 
 
 def _as_ctrl_c(*_: Any) -> NoReturn:
@@ -153,6 +181,11 @@ def _show(console: Console, summary: Summary, seconds: float) -> None:
     console.print(marts)
     console.print("\n[bold]What to do next[/]")
     console.print(f"  Read the quality report: {summary.report}", soft_wrap=True)
+    console.print(
+        "  (It says No for direct care and for money whatever arrives: nobody's permission to show their record "
+        "is recorded yet, and no organisation sends costs yet.)",
+        soft_wrap=True,
+    )
     console.print("  Open Airflow, with the runs that you just saw: make up (to stop it: make down)")
     console.print(f"  Ask as the analyst: {_command()} warehouse psql --role analyst", soft_wrap=True)
     for title, query in QUERIES.items():

@@ -20,8 +20,10 @@ def quality(
     open_path: Annotated[bool, typer.Option("--open-path", help="Open the page in this machine's browser too.")] = False,
 ) -> None:
     """Write the quality report of a build as one HTML page and print where it is."""
+    from cares import warehouse
     from cares.reports import quality_report
 
+    warehouse.ensure_ready()
     path = quality_report(build)
     typer.echo(path)
     if open_path:

@@ -37,7 +37,8 @@ def update() -> IndexSummary:
     """
     started = time.monotonic()
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
-        connection.execute("select pg_advisory_xact_lock(hashtext('cares.person_index'))")
+        # One update at a time; readers go on. Anybody may take an advisory lock, this one only the pipeline.
+        connection.execute("lock table person_index.person in share update exclusive mode")
         connection.execute(
             "create temporary table last_event on commit drop as select max(event_id) as event_id from person_index.event"
         )

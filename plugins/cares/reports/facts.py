@@ -29,6 +29,12 @@ class Build:
     started_at: datetime
     published_at: datetime | None
     published_build_id: int | None
+    latest_build_id: int
+
+    @property
+    def is_latest(self) -> bool:
+        """False once another build began: the person index and the deliveries may have moved on since."""
+        return self.build_id == self.latest_build_id
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,7 @@ def read(build_id: int | None) -> Facts:
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         build = _build(connection, build_id)
         deliveries: defaultdict[str, list[Delivery]] = defaultdict(list)
-        for delivery in _rows(connection, Delivery, _DELIVERIES, {"as_at": build.as_at}):
+        for delivery in _rows(connection, Delivery, _DELIVERIES, {"as_at": build.as_at, "build": build.build_id}):
             deliveries[delivery.feed].append(delivery)
         files: defaultdict[int, list[File]] = defaultdict(list)
         for file in _rows(connection, File, _FILES, {}):
@@ -189,7 +195,8 @@ def _rows(connection: psycopg.Connection[Any], kind: type[Row], query: str, valu
 
 _BUILD = """
     select build_id, state, coalesce(as_at, started_at) as as_at, started_at, published_at,
-           (select max(build_id) from ledger.build where state = 'published') as published_build_id
+           (select max(build_id) from ledger.build where state = 'published') as published_build_id,
+           (select max(build_id) from ledger.build) as latest_build_id
     from ledger.build
     where build_id = %(build)s::bigint or %(build)s::bigint is null
     order by build_id desc
@@ -198,7 +205,10 @@ _BUILD = """
 
 _DELIVERIES = """
     select delivery_id, organisation, feed, format_version, period, period_start, period_end, state, received_at, reason,
-           state in ('accepted', 'superseded') and accepted_at <= %(as_at)s as in_build
+           state in ('accepted', 'superseded') and exists (
+               select from ledger.build_delivery as seen
+               where seen.build_id = %(build)s and seen.delivery_id = delivery.delivery_id
+           ) as in_build
     from ledger.delivery
     where received_at <= %(as_at)s
     order by feed, period_end, received_at, delivery_id

@@ -39,11 +39,17 @@ class LedgerLine:
 def quality_report(build_id: int | None = None) -> Path:
     """Write the quality report of a build, or of the latest one, and return its path.
 
-    Raises ReportError when there is no such build, WarehouseError when the warehouse does not answer.
+    A report of an earlier build is never written again: who is who, and what became of each delivery, is known for today
+    only. Raises ReportError for that and when there is no such build, WarehouseError when the warehouse does not answer.
     """
     found = facts.read(build_id)
-    page = _page(found, contracts.load())
     path = settings.var_folder("reports") / f"quality_{found.build.build_id}.html"
+    if path.exists() and not found.build.is_latest:
+        raise facts.ReportError(
+            f"{path} was written when build {found.build.build_id} was the latest, and it stays as it is: written today, it "
+            f"would count the people as they are since build {found.build.latest_build_id}"
+        )
+    page = _page(found, contracts.load())
     unfinished = path.with_suffix(".part")
     unfinished.write_text(page, encoding="utf-8")
     unfinished.replace(path)

@@ -31,7 +31,7 @@ _WHAT_FOLLOWS = {
 }
 
 _WHAT_TO_DO = {
-    SET_ASIDE: "Ask the sender to correct the rows and send the period again, or release them with a reason.",
+    SET_ASIDE: "Ask the sender to correct the rows and send the period again.",
     VALUE_ASIDE: "Ask the sender to correct the value at its source; the next delivery brings it.",
     WARN: "Tell the sender; judge whether a figure that rests on it can be used.",
     REJECT: "Ask the sender to correct the file and send it again.",

@@ -51,14 +51,18 @@ described as (
         period_end desc, described_on desc nulls last, delivery_id desc, line_number desc
 ),
 
--- An NHS number is not forgotten because the latest row came without it; nor is a death.
+-- An NHS number is not forgotten because the latest row came without it, nor is a death; but a row that was replaced says
+-- nothing any more, so that a number taken away from somebody links nobody. Only where no row is in force at all is the
+-- last number kept.
 remembered as (
     select
         person_record_id,
-        (array_agg(
-            nhs_number
-            order by is_in_force desc, period_end desc, described_on desc nulls last, delivery_id desc, line_number desc
-        ) filter (where nhs_number is not null))[1] as nhs_number,
+        case
+            when bool_or(is_in_force and nhs_number is not null) or not bool_or(is_in_force) then (array_agg(
+                nhs_number
+                order by is_in_force desc, period_end desc, described_on desc nulls last, delivery_id desc, line_number desc
+            ) filter (where nhs_number is not null))[1]
+        end as nhs_number,
         max(died_on) filter (where is_in_force) as died_on,
         bool_or(is_in_force) as is_in_force,
         max(period_end) as last_period_end

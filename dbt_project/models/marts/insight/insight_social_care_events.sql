@@ -6,14 +6,14 @@ select
     {{ month_of('events.started_on') }} as started_month,
     {{ month_of('events.ended_on') }} as ended_month,
     events.is_open,
-    events.client_type,
-    events.primary_support_reason,
-    events.route_of_access,
-    events.assessment_type,
-    events.service_type,
-    events.service_component,
-    events.delivery_mechanism,
-    events.outcome,
+    {{ known_code('events.client_type', 'cld', 'client_type') }} as client_type,
+    {{ known_code('events.primary_support_reason', 'cld', 'primary_support_reason') }} as primary_support_reason,
+    {{ known_code('events.route_of_access', 'cld', 'route_of_access') }} as route_of_access,
+    {{ known_code('events.assessment_type', 'cld', 'assessment_type') }} as assessment_type,
+    {{ known_code('events.service_type', 'cld', 'service_type') }} as service_type,
+    {{ known_code('events.service_component', 'cld', 'service_component') }} as service_component,
+    {{ known_code('events.delivery_mechanism', 'cld', 'delivery_mechanism') }} as delivery_mechanism,
+    {{ known_code('events.outcome', 'cld', 'event_outcome') }} as outcome,
     {{ age_band('persons.born_on', 'events.started_on') }} as age_band
 from {{ ref('social_care_events') }} as events
 inner join {{ ref('persons') }} as persons on persons.person_id = events.person_id

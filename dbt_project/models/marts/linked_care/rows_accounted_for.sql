@@ -1,13 +1,14 @@
 -- One row for each feed, table and outcome: in which mart the accepted rows in force stand, or why they stand in none.
+{%- set in_a_mart = [
+    ('stg_apc__episodes', 'hospital_stays', left_out_of_hospital_stays()),
+    ('stg_cld__events', 'social_care_events', left_out_of_social_care_events()),
+    ('stg_ssda903__episodes', 'looked_after_episodes', left_out_of_looked_after_episodes()),
+    ('stg_housing__household_members', 'tenancies', left_out_of_tenancies()),
+    ('stg_person_file__people', 'persons', left_out_of_persons()),
+    ('stg_ssda903__header', 'persons', left_out_of_persons()),
+] %}
 with rows_in_force as (
-    {%- for table, mart, left_out in [
-        ('stg_apc__episodes', 'hospital_stays', left_out_of_hospital_stays()),
-        ('stg_cld__events', 'social_care_events', left_out_of_social_care_events()),
-        ('stg_ssda903__episodes', 'looked_after_episodes', left_out_of_looked_after_episodes()),
-        ('stg_housing__household_members', 'tenancies', left_out_of_tenancies()),
-        ('stg_person_file__people', 'persons', left_out_of_persons()),
-        ('stg_ssda903__header', 'persons', left_out_of_persons()),
-    ] %}
+    {%- for table, mart, left_out in in_a_mart %}
     select feed, '{{ table }}' as staging_table, coalesce({{ left_out }}, 'in {{ mart }}') as outcome
     from {{ ref(table) }}
     where superseded_at is null
@@ -29,15 +30,12 @@ with rows_in_force as (
         and members.tenancy_reference = homes.tenancy_reference
     where homes.superseded_at is null
 
-    {%- for table in [
-        'ad1', 'dolo', 'missing', 'oc2', 'oc3', 'placed_for_adoption', 'previous_permanence', 'reviews', 'sw_episodes',
-        'uasc'
-    ] %}
+    {%- for model in staging_models() if model not in (in_a_mart | map('first') | list) + ['stg_housing__tenancies'] %}
 
     union all
 
-    select feed, 'stg_ssda903__{{ table }}' as staging_table, 'no mart reads this table yet' as outcome
-    from {{ ref('stg_ssda903__' ~ table) }}
+    select feed, '{{ model }}' as staging_table, 'no mart reads this table yet' as outcome
+    from {{ ref(model) }}
     where superseded_at is null
     {%- endfor %}
 )
