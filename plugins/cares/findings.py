@@ -52,7 +52,7 @@ def _write_findings(
 ) -> dict[str, int]:
     statement = sql.SQL(
         """with named (number, column_name, rule, if_broken) as (values {named}),
-                broken (line_number, number) as ({lines}),
+                broken (line_number, number) as materialized ({lines}),
                 written as (
                   insert into ledger.finding (delivery_id, file_id, line_number, table_name, column_name, rule, if_broken)
                   select %(delivery)s, %(file)s, broken.line_number, %(table)s, named.column_name, named.rule, named.if_broken
@@ -83,10 +83,12 @@ def broken_lines(broken: list[Rule], around: Surroundings) -> str:
     scans = []
     by_row = [(number, rule) for number, rule in enumerate(broken) if rule.kind != "unique"]
     if by_row:
-        tests = ", ".join(f"({number}, {kept(rule, around)})" for number, rule in by_row)
+        tests = [(number, kept(rule, around)) for number, rule in by_row]
+        # Nearly every row keeps all rules: only the others are asked which.
         scans.append(
-            f"select line_number, tested.number from {source} cross join lateral (values {tests}) as tested (number, kept) "
-            f"where file_id = {file_id} and not tested.kept"
+            f"select line_number, tested.number from {source} cross join lateral "
+            f"(values {', '.join(f'({number}, {test})' for number, test in tests)}) as tested (number, kept) "
+            f"where file_id = {file_id} and not ({' and '.join(test for _, test in tests)}) and not tested.kept"
         )
     for number, rule in enumerate(broken):
         if rule.kind == "unique":
