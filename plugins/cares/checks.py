@@ -143,15 +143,11 @@ def files_to_check(delivery_id: int) -> list[tuple[int, Surroundings, int]]:
 def _expectation(rule: Rule, around: Surroundings) -> gxe.Expectation:
     described = {"meta": {"rule": rule.id}, "severity": "critical" if rule.if_broken != "warn" else "warning"}
     if rule.kind == "unique":
-        columns = [around.table.column_names[header] for header in _headers(rule)]
+        columns = list(predicates.repeated(rule, around))
         if len(columns) == 1:
             return gxe.ExpectColumnValuesToBeUnique(column=columns[0], **described)
         return gxe.ExpectCompoundColumnsToBeUnique(column_list=columns, ignore_row_if="any_value_is_missing", **described)
     return ExpectColumnValuesToKeepRule(column=rule.column or "line_number", kept=predicates.kept(rule, around), **described)
-
-
-def _headers(rule: Rule) -> tuple[str, ...]:
-    return rule.argument if rule.header is None else (rule.header,)
 
 
 def _raised(result) -> bool:  # type: ignore[no-untyped-def]

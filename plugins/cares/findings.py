@@ -92,7 +92,7 @@ def broken_lines(broken: list[Rule], around: Surroundings) -> str:
         )
     for number, rule in enumerate(broken):
         if rule.kind == "unique":
-            columns = repeated(rule, around)
+            columns = [identifier(column) for column in repeated(rule, around)]
             filled = " and ".join(f"{column} is not null" for column in columns)
             scans.append(
                 f"select line_number, {number} from (select line_number, count(*) over (partition by {', '.join(columns)}) "

@@ -91,9 +91,9 @@ def can_be_judged(rule: Rule, around: Surroundings) -> bool:
 
 
 def repeated(rule: Rule, around: Surroundings) -> tuple[str, ...]:
-    """The columns whose combination a `unique` rule allows once, as quoted identifiers."""
+    """The columns whose combination a `unique` rule allows once."""
     headers = rule.argument if rule.header is None else (rule.header,)
-    return tuple(identifier(around.table.column_names[header]) for header in headers)
+    return tuple(around.table.column_names[header] for header in headers)
 
 
 def matches(text: str, pattern: Pattern) -> str:

@@ -19,7 +19,7 @@ from cares.contracts import Column, Feed, Table
 PASSING_ROWS = 60  # enough to keep the delivery below the share of rows set aside at which it is held
 PASSING_WORD, FAILING_WORD = "Passleak", "Failleak"
 
-_PLACEHOLDERS = {"A": "ABCDEFGHJKLMNPQRSTUWXYZ", "9": "0123456789"}
+_LETTERS = "ABCDEFGHJKLMNPQRSTUWXYZ"
 
 
 class Markers:
@@ -101,8 +101,7 @@ class Markers:
 
     def _postcode(self) -> str:
         number = next(self._numbers)
-        letters = _PLACEHOLDERS["A"]
-        inward = f"{number % 10}{letters[number // 10 % len(letters)]}{letters[number // 200 % len(letters)]}"
+        inward = f"{number % 10}{_LETTERS[number // 10 % len(_LETTERS)]}{_LETTERS[number // 200 % len(_LETTERS)]}"
         self.made.add(f"QX9{inward}")
         return self._remember(f"QX9 {inward}")
 
