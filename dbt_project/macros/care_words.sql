@@ -54,7 +54,7 @@ end
 {#- Five years wide, 90 and over in one. -#}
 {% macro age_band(born_on, on_day) -%}
 case
-    when {{ on_day }} < {{ born_on }} then null
+    when {{ born_on }} is null or {{ on_day }} is null or {{ on_day }} < {{ born_on }} then null
     when age({{ on_day }}, {{ born_on }}) >= interval '90 years' then '90 and over'
     else format(
         '%s to %s',

@@ -1,5 +1,6 @@
 {#- What every staging model does with deliveries: take the new ones, let go of those taken back, and date rows
-    that a later delivery replaced. The format and the table are read from the model's name. -#}
+    that a later delivery replaced. The format and the table are read from the model's name. Each row says which build
+    changed it last, so that care events are worked out again only where something changed (`macros/care_events.sql`). -#}
 
 {% macro delivery_columns() -%}
     delivery_id,
@@ -12,7 +13,9 @@
     period_start,
     period_end,
     accepted_at,
-    cast(null as timestamptz) as superseded_at
+    cast(null as timestamptz) as superseded_at,
+    cast(null as bigint) as superseded_by_delivery_id,
+    {{ this_build() }} as changed_by_build_id
 {%- endmacro %}
 
 
@@ -50,7 +53,8 @@ where not exists (
 
 
 {#-
-    Dates each row from the moment a later delivery replaced it. Later means: period end, then time received.
+    Dates each row from the moment a later delivery replaced it, and names that delivery: of several the one that was
+    accepted first. Later means: period end, then time received.
     What a delivery replaces stands in the ledger, table by table:
     - its period or the whole snapshot: all rows of the earlier delivery, as `ledger.table_in_build` says;
     - a window: the rows whose activity (`starts` to `ends` of the model's meta) meets the later delivery's window;
@@ -58,71 +62,91 @@ where not exists (
     Where the later delivery was accepted first, a row is out of force from its own acceptance.
 -#}
 {% macro date_superseded_rows() -%}
-{%- set table = this.identifier.split('__')[1] -%}
 {%- set meta = model.config.meta -%}
 {%- set starts = 'own.' ~ meta.starts if meta.starts else 'cast(null as date)' -%}
 {%- set ends = 'own.' ~ meta.ends if meta.ends else 'cast(null as date)' -%}
-{%- set in_force = source('ledger', 'table_in_build') -%}
-update {{ this }} as held
-set superseded_at = in_force.superseded_at
-from {{ in_force }} as in_force
-where in_force.delivery_id = held.delivery_id
-    and in_force.table_name = '{{ table }}'
-    and in_force.replaces in ('period', 'snapshot')
-    and held.superseded_at is distinct from in_force.superseded_at;
-
-with windows as (
-    select in_force.*
-    from {{ in_force }} as in_force
-    where in_force.table_name = '{{ table }}' and in_force.replaces = 'window'
-),
-
-replaced as (
-    select own.file_id, own.line_number, own.accepted_at, min(later.accepted_at) as replaced_at
-    from {{ this }} as own
-    inner join windows on windows.delivery_id = own.delivery_id
-    left join windows as later
-        on later.feed = windows.feed
-        and (later.period_end, later.received_at, later.delivery_id)
-            > (windows.period_end, windows.received_at, windows.delivery_id)
-        and coalesce({{ starts }}, {{ ends }}, windows.window_start) <= later.window_end
-        and coalesce({{ ends }}, 'infinity') >= later.window_start
-    group by own.file_id, own.line_number, own.accepted_at
+with dated as (
+    select delivery_id, superseded_at, superseded_by_delivery_id
+    from {{ source('ledger', 'table_in_build') }}
+    where table_name = '{{ this.identifier.split('__')[1] }}' and replaces in ('period', 'snapshot')
 )
 
-{{ _set_superseded_at() }};
+{{ _date_rows('delivery_id') }};
 
-with replaced as (
+with {{ _deliveries_that_replace('window') }},
+
+replaced as (
+    select own.file_id, own.line_number, own.accepted_at, min(later.acceptance) as first_acceptance
+    from {{ this }} as own
+    inner join deliveries on deliveries.delivery_id = own.delivery_id
+    left join deliveries as later
+        on later.feed = deliveries.feed
+        and (later.period_end, later.received_at, later.delivery_id)
+            > (deliveries.period_end, deliveries.received_at, deliveries.delivery_id)
+        and coalesce({{ starts }}, {{ ends }}, deliveries.window_start) <= later.window_end
+        and coalesce({{ ends }}, 'infinity') >= later.window_start
+    group by own.file_id, own.line_number, own.accepted_at
+),
+
+{{ _dated_by_first_acceptance() }}
+
+{{ _date_rows('file_id', 'line_number') }};
+
+with {{ _deliveries_that_replace('key') }},
+
+replaced as (
     select
         own.file_id,
         own.line_number,
         own.accepted_at,
-        min(own.accepted_at) over (
+        min(deliveries.acceptance) over (
             partition by own.feed{% for column in meta.key %}, own.{{ column }}{% endfor %}
-            order by own.period_end, in_force.received_at, own.delivery_id
+            order by own.period_end, deliveries.received_at, own.delivery_id
             groups between 1 following and unbounded following
-        ) as replaced_at
+        ) as first_acceptance
     from {{ this }} as own
-    inner join {{ in_force }} as in_force
-        on in_force.delivery_id = own.delivery_id
-        and in_force.table_name = '{{ table }}'
-        and in_force.replaces = 'key'
+    inner join deliveries on deliveries.delivery_id = own.delivery_id
     where true{% for column in meta.key %} and own.{{ column }} is not null{% endfor %}
-)
+),
 
-{{ _set_superseded_at() }}
+{{ _dated_by_first_acceptance() }}
+
+{{ _date_rows('file_id', 'line_number') }}
 {%- endmacro %}
 
 
-{% macro _set_superseded_at() -%}
+{#- The deliveries of the model's table that replace so, numbered in the order in which they were accepted. -#}
+{% macro _deliveries_that_replace(what) -%}
+deliveries as (
+    select *, row_number() over (order by accepted_at, delivery_id) as acceptance
+    from {{ source('ledger', 'table_in_build') }}
+    where table_name = '{{ this.identifier.split('__')[1] }}' and replaces = '{{ what }}'
+)
+{%- endmacro %}
+
+
+{% macro _dated_by_first_acceptance() -%}
+dated as (
+    select
+        replaced.file_id,
+        replaced.line_number,
+        first.delivery_id as superseded_by_delivery_id,
+        case when first.delivery_id is not null then greatest(replaced.accepted_at, first.accepted_at) end as superseded_at
+    from replaced
+    left join deliveries as first on first.acceptance = replaced.first_acceptance
+)
+{%- endmacro %}
+
+
+{#- Writes down what `dated` says of the rows that it names by these columns, where it is not what they say already. -#}
+{% macro _date_rows() -%}
 update {{ this }} as held
-set superseded_at = case
-    when replaced.replaced_at is not null then greatest(replaced.accepted_at, replaced.replaced_at)
-end
-from replaced
-where replaced.file_id = held.file_id
-    and replaced.line_number = held.line_number
-    and held.superseded_at is distinct from case
-        when replaced.replaced_at is not null then greatest(replaced.accepted_at, replaced.replaced_at)
-    end
+set
+    superseded_at = dated.superseded_at,
+    superseded_by_delivery_id = dated.superseded_by_delivery_id,
+    changed_by_build_id = {{ this_build() }}
+from dated
+where {% for column in varargs %}dated.{{ column }} = held.{{ column }} and {% endfor -%}
+    (held.superseded_at, held.superseded_by_delivery_id)
+    is distinct from (dated.superseded_at, dated.superseded_by_delivery_id)
 {%- endmacro %}

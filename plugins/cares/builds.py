@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
-from cares import landing, simulated, warehouse
+from cares import landing, promises, simulated, warehouse
 from cares.governance import pseudonyms
 from cares.person_index import IndexSummary
 from cares.person_index import update as update_index
@@ -37,7 +38,11 @@ LAYERS = {
     "linked_care": "path:models/marts/linked_care",
     "insight": "path:models/marts/insight",
 }
+# Their tables stay from build to build, and only what changed is worked out again.
+KEPT_LAYERS = ("staging", "care_events")
 PUBLISHED_SCHEMAS = ("linked_care", "insight")
+# A build of an earlier day is made in schemas of its own, and readers find it under names of its own.
+REWOUND_SCHEMAS = ("staging__rewound", "intermediate__rewound")
 PURPOSE_OF_INSIGHT = "planning"
 
 _GOOD = ("success", "pass", "warn", "no-op")
@@ -63,22 +68,30 @@ class BuildError(Exception):
 
 
 def has_work() -> bool:
-    """Are other deliveries, or other revisions of them, accepted than the last build that came to its end has seen?"""
+    """Is there anything that the last build that came to its end has not seen: a change of the accepted deliveries, or a
+    period that has become late or missing since?
+    """
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         return connection.execute(
             """
             with accepted as (
                 select delivery_id, revision from ledger.delivery where state in ('accepted', 'superseded')
             ),
+            last_build as (
+                select build_id, cast(as_at as date) as day from ledger.build
+                where state in ('tested', 'published', 'superseded', 'dropped') and rewound_to is null
+                order by build_id desc limit 1
+            ),
             seen as (
-                select delivery_id, revision from ledger.build_delivery
-                where build_id = (
-                    select max(build_id) from ledger.build
-                    where state in ('tested', 'published', 'superseded', 'dropped')
-                )
+                select delivery_id, revision from ledger.build_delivery join last_build using (build_id)
             )
             select exists (select * from accepted except select * from seen)
                 or exists (select * from seen except select * from accepted)
+                or exists (
+                    select from ledger.promise cross join last_build
+                    where first_arrived_on is null
+                        and (due_on >= day and due_on < current_date or missing_after >= day and missing_after < current_date)
+                )
             """
         ).fetchone()[0]
 
@@ -86,15 +99,15 @@ def has_work() -> bool:
 def build(rebuild_staging: bool = False, say: Callable[[str], None] = lambda step: None) -> int:
     """Build, test and publish the linked dataset; returns the build's number.
 
-    Waits while another process builds. `rebuild_staging` cleans every accepted row anew, for when the
-    cleaning itself was changed. `say` is told each step as it begins. Raises BuildError or
+    Waits while another process builds. `rebuild_staging` cleans every accepted row and works out every care
+    event anew, for when the models themselves were changed. `say` is told each step as it begins. Raises BuildError or
     `WarehouseError`; what was published before stays.
     """
     with _one_at_a_time():
         build_id = start_build()
         for layer in LAYERS:
             say(layer.replace("_", " "))
-            run_layer(build_id, layer, full_refresh=rebuild_staging and layer == "staging")
+            run_layer(build_id, layer, full_refresh=rebuild_staging and layer in KEPT_LAYERS)
             if layer == "person_records":
                 say("person index")
                 update_person_index(build_id)
@@ -103,19 +116,63 @@ def build(rebuild_staging: bool = False, say: Callable[[str], None] = lambda ste
     return build_id
 
 
-def start_build() -> int:
-    """Begin a build of the deliveries that are accepted now, and return its number.
+def rebuild(moment: datetime, say: Callable[[str], None] = lambda step: None) -> int:
+    """Build and test the linked dataset as it was at an earlier moment; returns the build's number.
 
-    Waits for a step of another build that is running. A build that was left unfinished is given up; one
+    Deliveries, released rows and identities are those of that moment; code lists are today's, and so is every
+    protection. It stands in the schemas `linked_care_as_at` and `insight_as_at`, in place of the one that was rebuilt
+    before; what is published stays. Raises BuildError where the moment lies ahead, or `WarehouseError`.
+    """
+    if moment > datetime.now(UTC):
+        raise BuildError(f"{moment:%Y-%m-%d %H:%M} has not come yet. Name a day that has begun.")
+    with _one_at_a_time():
+        build_id = start_build(moment)
+        for layer in LAYERS:
+            say(layer.replace("_", " "))
+            run_layer(build_id, layer, full_refresh=True)
+        say("putting it in its place")
+        _put_in_its_place(build_id)
+    return build_id
+
+
+def _put_in_its_place(build_id: int) -> None:
+    """Give the tables of a rewound build the names under which readers find them, and drop those of the one before."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        _finish(connection, build_id, tuple(LAYERS))
+        connection.execute(
+            "update ledger.build set state = 'dropped' where rewound_to is not null and state = 'tested' and build_id <> %s",
+            (build_id,),
+        )
+        for schema in PUBLISHED_SCHEMAS:
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(f"{schema}_as_at")))
+            connection.execute(
+                sql.SQL("alter schema {} rename to {}").format(
+                    sql.Identifier(_schema_of(schema, build_id)), sql.Identifier(f"{schema}_as_at")
+                )
+            )
+        for schema in REWOUND_SCHEMAS:
+            connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(schema)))
+        connection.execute("grant usage on schema insight_as_at to cares_analyst")
+        connection.execute("grant select on all tables in schema insight_as_at to cares_analyst")
+
+
+def start_build(rewind_to: datetime | None = None) -> int:
+    """Begin a build of the deliveries that are accepted now, or were at the moment `rewind_to`, and return its number.
+
+    Every received row must be accounted for. Waits for a step of another build that is running. A build that was left unfinished is given up; one
     that waits for its next step is not: BuildError then.
     """
     landing.prepare()
+    promises.check()
     with _one_at_a_time(), warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         _refuse_to_disturb(connection)
-        for schema in PUBLISHED_SCHEMAS:
-            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(_next(schema))))
+        _refuse_what_does_not_add_up(connection)
+        for schema in (*map(_next, PUBLISHED_SCHEMAS), *REWOUND_SCHEMAS):
+            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(schema)))
         build_id = connection.execute(
-            "insert into ledger.build (waiting_since) values (clock_timestamp()) returning build_id"
+            """insert into ledger.build (waiting_since, as_at, rewound_to)
+               values (clock_timestamp(), coalesce(%(moment)s, now()), %(moment)s) returning build_id""",
+            {"moment": rewind_to},
         ).fetchone()[0]
         connection.execute(
             """
@@ -126,8 +183,8 @@ def start_build() -> int:
         )
         connection.execute(
             """
-            insert into ledger.build_delivery (build_id, delivery_id, revision)
-            select %s, delivery_id, revision from ledger.delivery where state in ('accepted', 'superseded')
+            insert into ledger.build_delivery (build_id, delivery_id, revision, accepted_at)
+            select %s, delivery_id, revision, accepted_at from ledger.counted_delivery
             """,
             (build_id,),
         )
@@ -141,7 +198,8 @@ def run_layer(build_id: int, layer: str, full_refresh: bool = False) -> None:
     """
     with _step(build_id):
         without = ["--exclude-resource-type", "unit_test"]
-        results = _run_dbt("build", "--select", LAYERS[layer], *without, *(["--full-refresh"] if full_refresh else []))
+        refresh = ["--full-refresh"] if full_refresh else []
+        results = _run_dbt("build", "--select", LAYERS[layer], *without, *refresh, rewound=_is_rewound(build_id))
         outcomes = [_outcome(result) for result in results]
         _record(build_id, layer, outcomes)
         failed = [f"{kind} {name}: {message}" for name, kind, outcome, _, _, message in outcomes if outcome not in _GOOD]
@@ -180,8 +238,10 @@ def publish(build_id: int) -> None:
             state = _state(connection, build_id)
             if state not in ("building", "tested", "superseded"):
                 raise BuildError(f"Build {build_id} is {state} and cannot be published.")
+            if _is_rewound(build_id):
+                raise BuildError(f"Build {build_id} shows an earlier day; it stands in insight_as_at and is never published.")
             if state == "building":
-                _finish(connection, build_id)
+                _finish(connection, build_id, (*LAYERS, "person_index"))
         _repoint(build_id, may_lose_columns=False)
     drop_old()
 
@@ -197,7 +257,7 @@ def back() -> int:
             earlier = connection.execute(
                 """
                 select build_id from ledger.build
-                where state in ('tested', 'superseded')
+                where state in ('tested', 'superseded') and rewound_to is null
                     and build_id < (select build_id from ledger.build where state = 'published')
                 order by build_id desc limit 1
                 """
@@ -226,9 +286,9 @@ def drop_old() -> list[int]:
         old = connection.execute(
             """
             select build_id from ledger.build
-            where state in ('tested', 'superseded') and build_id <> (
+            where state in ('tested', 'superseded') and rewound_to is null and build_id <> (
                 select coalesce(max(earlier.build_id), 0) from ledger.build as earlier
-                where earlier.state in ('tested', 'superseded')
+                where earlier.state in ('tested', 'superseded') and earlier.rewound_to is null
                     and earlier.build_id < (select build_id from ledger.build where state = 'published')
             ) and exists (select from ledger.build where state = 'published')
             order by build_id
@@ -279,6 +339,23 @@ def _refuse_to_disturb(connection: psycopg.Connection) -> None:
         )
 
 
+def _refuse_what_does_not_add_up(connection: psycopg.Connection) -> None:
+    """Raise BuildError if a row of a delivery in force is not accounted for."""
+    wrong = connection.execute(
+        """
+        select distinct delivery_id from ledger.delivery_file join ledger.counted_delivery using (delivery_id)
+        where received_rows <> landed_rows + unreadable_rows or landed_rows <> accepted_rows + set_aside_rows + erased_rows
+        order by delivery_id
+        """
+    ).fetchall()
+    if wrong:
+        first = wrong[0][0]
+        raise BuildError(
+            f"The rows of delivery {', '.join(str(number) for (number,) in wrong)} do not add up in the ledger, so that nothing "
+            f"is built. Look at it: cares delivery show {first}. Take it in anew: cares delivery replay {first}"
+        )
+
+
 @contextmanager
 def _step(build_id: int) -> Iterator[None]:
     """One step of a build that is being built; whatever goes wrong fails the build."""
@@ -305,6 +382,13 @@ def _state(connection: psycopg.Connection, build_id: int) -> str:
     return row[0]
 
 
+def _is_rewound(build_id: int) -> bool:
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        return connection.execute("select rewound_to is not null from ledger.build where build_id = %s", (build_id,)).fetchone()[
+            0
+        ]
+
+
 def _fail(build_id: int, message: str) -> None:
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         connection.execute(
@@ -313,8 +397,11 @@ def _fail(build_id: int, message: str) -> None:
         )
 
 
-def _run_dbt(command: str, *arguments: str) -> list[NodeResult]:
-    """Run dbt in this process, silently, with its files under `VAR/dbt`; raises BuildError if it cannot start."""
+def _run_dbt(command: str, *arguments: str, rewound: bool = False) -> list[NodeResult]:
+    """Run dbt in this process, silently, with its files under `VAR/dbt`; raises BuildError if it cannot start.
+
+    With `rewound` all tables are made in schemas that no other build uses.
+    """
     from dbt.cli.main import dbtRunner
 
     address = conninfo_to_dict(warehouse.url("pipeline"))
@@ -326,28 +413,28 @@ def _run_dbt(command: str, *arguments: str) -> list[NodeResult]:
         CARES_DBT_SSLMODE=address.get("sslmode", "prefer"),
         DBT_ENV_SECRET_CARES_PASSWORD=address["password"],
     ):
-        where = f"{address.get('host')}:{address.get('port')}/{address['dbname']}"
+        where = f"{address.get('host')}:{address.get('port')}/{address['dbname']}, rewound: {rewound}"
         if where not in _manifests:
-            parsed = dbtRunner().invoke(["parse", *_dbt_options()])
+            parsed = dbtRunner().invoke(["parse", *_dbt_options(rewound)])
             if not parsed.success:
-                raise BuildError(
-                    f"The dbt project cannot be read: {_safe(str(parsed.exception))}. "
-                    "Look at what was changed last in dbt_project/."
-                )
+                # To read the project, dbt asks the database nothing: its words hold no data.
+                raise BuildError(f"The dbt project cannot be read; look at what was changed last in it. {parsed.exception}")
             _manifests[where] = parsed.result
         outcome = dbtRunner(manifest=_manifests[where]).invoke(
-            [command, *arguments, "--indirect-selection", "buildable", *_dbt_options()]
+            [command, *arguments, "--indirect-selection", "buildable", *_dbt_options(rewound)]
         )
     if outcome.result is None:
         raise BuildError(f"dbt could not run: {_safe(str(outcome.exception))}")
     return list(outcome.result.results)
 
 
-def _dbt_options() -> list[str]:
+def _dbt_options(rewound: bool) -> list[str]:
     # dbt's own messages quote the data where the database does: none of them is shown or kept.
     return [
         *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-        *("--target-path", str(var_folder("dbt", "target")), "--log-path", str(var_folder("dbt", "logs"))),
+        *("--vars", f"{{rewound: {str(rewound).lower()}}}"),
+        *("--target-path", str(var_folder("dbt", "target_rewound" if rewound else "target"))),
+        *("--log-path", str(var_folder("dbt", "logs"))),
         *("--log-level", "none", "--log-level-file", "none", "--quiet", "--no-use-colors"),
     ]
 
@@ -397,8 +484,8 @@ def _record(build_id: int, layer: str, outcomes: list[tuple[str, str, str, float
         )
 
 
-def _finish(connection: psycopg.Connection, build_id: int) -> None:
-    """Call the build tested if every layer is there and good, and name its schemas after it."""
+def _finish(connection: psycopg.Connection, build_id: int, layers: tuple[str, ...]) -> None:
+    """Call the build tested if each of `layers` is there and good, and name its schemas after it."""
     good = {
         layer
         for layer, is_good in connection.execute(
@@ -407,7 +494,7 @@ def _finish(connection: psycopg.Connection, build_id: int) -> None:
         )
         if is_good
     }
-    missing = [layer for layer in (*LAYERS, "person_index") if layer not in good]
+    missing = [layer for layer in layers if layer not in good]
     if missing:
         raise BuildError(f"Build {build_id} cannot be published: not built, or failed: {', '.join(missing)}.")
     for schema in PUBLISHED_SCHEMAS:
@@ -438,7 +525,7 @@ def _repoint(build_id: int, may_lose_columns: bool) -> None:
 
 def _repoint_views(connection: psycopg.Connection, build_id: int, may_lose_columns: bool) -> None:
     """Let every published view read from the build's tables, and write down that it is the published one."""
-    remark = f"Build {build_id}." + (f" {simulated.WORD}." if simulated.is_simulated() else "")
+    remark = _remark(connection, build_id)
     for schema in PUBLISHED_SCHEMAS:
         published, built = _columns(connection, schema), _columns(connection, _schema_of(schema, build_id))
         gone = published.keys() - built.keys()
@@ -458,6 +545,23 @@ def _repoint_views(connection: psycopg.Connection, build_id: int, may_lose_colum
     connection.execute(
         "update ledger.build set state = 'published', published_at = clock_timestamp() where build_id = %s", (build_id,)
     )
+
+
+def _remark(connection: psycopg.Connection, build_id: int) -> str:
+    """What every published table says of itself: its build, and since when a feed that it may rest on has sent nothing."""
+    sentences = [f"Build {build_id}."] + ([f"{simulated.WORD}."] if simulated.is_simulated() else [])
+    freshness = sql.Identifier(_schema_of("insight", build_id), "feed_freshness")
+    if connection.execute("select to_regclass(%s)", (freshness.as_string(connection),)).fetchone() != (None,):
+        for feed, no_data_since, gaps in connection.execute(
+            sql.SQL("select feed, no_data_since, gaps from {} where no_data_since is not null or gaps > 0 order by feed").format(
+                freshness
+            )
+        ):
+            if no_data_since:
+                sentences.append(f"No data from {feed} since {no_data_since}.")
+            if gaps:
+                sentences.append(f"No data from {feed} for {gaps} earlier period{'s' if gaps > 1 else ''}.")
+    return " ".join(sentences)
 
 
 def _columns(connection: psycopg.Connection, schema: str) -> dict[str, dict[str, str]]:

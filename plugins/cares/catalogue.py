@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -64,6 +64,16 @@ and goes no further than landing. What happens when an expectation is broken:
 
 A column that must be filled must have its header in the file, or the delivery is rejected."""
 
+_HOW_FILES_COME = """\
+Each delivery is a folder in the organisation's outbox, `<organisation>/<feed>/<period>`, with one file for each table, named
+after it; a word of one's own may follow the period (`2019-03__corrected`). It is taken when it holds a file whose name ends
+in `.done`, or when nothing in it has changed for a minute. Transfers that keep the times of the files write the `.done` file.
+A column is known by its header, in any order.
+
+- **A zip file** in the folder is unpacked: files side by side, without folders, passwords or other archives.
+- **A manifest**, if wished: `manifest.csv` with the columns file, rows and, if wished, sha256, one line for each file. A
+  delivery that is not what it declares is rejected."""
+
 
 def catalogue(contracts: Contracts) -> str:
     """The whole catalogue as Markdown, the same for the same contracts."""
@@ -77,6 +87,8 @@ def catalogue(contracts: Contracts) -> str:
         f"{_count(len(contracts.formats), 'format')}: {_count(len(tables), 'table')}, {_count(columns, 'column')}, "
         f"{_count(len(code_lists), 'code list')} with {_count(sum(len(one.codes) for one in code_lists), 'code')}.",
         _HOW_TO_READ,
+        "## How files come",
+        _HOW_FILES_COME,
         "## Feeds",
         _feeds_at_a_glance(contracts),
     ]
@@ -139,7 +151,9 @@ def _feed(feed: Feed) -> str:
         "",
         f"- Sent by {promise.sent_by}; allowed by the {promise.allowed_by}.",
         f"- Sends {feed.format.file.title}, by {promise.arrives.by}, each {promise.arrives.every}, "
-        f"within {_count(promise.arrives.due_days_after_period, 'day')} after it ends.",
+        f"within {_count(promise.arrives.due_days_after_period, 'day')} after it ends"
+        f"{f', from {promise.arrives.first_period} on' if promise.arrives.first_period else ''}; "
+        f"what does not come is late then, and missing after {_count(promise.arrives.missing_days_after_due, 'more day')}.",
         *(
             f"- Uses version {one.version} for periods that end on or after {_day(one.from_period_ending)}."
             for one in promise.versions
@@ -147,6 +161,11 @@ def _feed(feed: Feed) -> str:
         f"- Files are comma-separated text in {feed.files.encoding}."
         if feed.files.delimiter == ","
         else f"- Files are text in {feed.files.encoding}, separated by {_SEPARATED_BY[feed.files.delimiter]}.",
+        *(
+            [f"- The last line of each file begins with `{feed.files.trailer}` and says how many rows it has."]
+            if feed.files.trailer
+            else []
+        ),
         {
             "set aside": "- Lines that cannot be read are set aside and counted.",
             "reject the delivery": "- A line that cannot be read rejects the delivery.",
@@ -156,7 +175,7 @@ def _feed(feed: Feed) -> str:
             "reject the delivery": "- A file with no rows rejects the delivery.",
         }[promise.a_file_with_no_rows],
         f"- A delivery is held for a decision when more than {promise.hold_when_set_aside_above_percent:g} % of its rows "
-        "are set aside.",
+        f"are set aside{_unusual(promise.hold_when_rows_differ_from_usual_by_percent)}.",
         *(f"- Agreed exception: {rule}, {_OTHERWISE[broken]}." for rule, broken in promise.exceptions.items()),
         *(
             f"- In {name}, the local code `{local}` stands for `{code}`."
@@ -166,6 +185,13 @@ def _feed(feed: Feed) -> str:
         *([f"- {_one_line(promise.note)}"] if promise.note else []),
     ]
     return "\n".join(lines)
+
+
+def _unusual(percent: float) -> str:
+    if percent == 100:
+        return ""
+    kept = 100 - percent
+    return f", or when a table has fewer than {kept:g} % or more than {10_000 / kept:.0f} % of its usual rows"
 
 
 def _format(format: Format) -> list[str]:
@@ -182,7 +208,61 @@ def _format(format: Format) -> list[str]:
         f"{_count(len(format.code_lists), 'code list')}. Source: {_one_line(file.source)}. {_FACTS[file.facts]}",
         *([_one_line(file.note)] if file.note else []),
         "Versions:\n\n" + "\n".join(versions),
+        *_what_changed(format),
     ]
+
+
+def _what_changed(format: Format) -> list[str]:
+    """What each version has that the one before had not, and the other way round; and what is called otherwise now."""
+    lines = []
+    unchanged_since = None
+    for earlier, later in pairwise(format.file.versions):
+        differences = list(_differences(format, earlier, later))
+        if not differences:
+            unchanged_since = unchanged_since or earlier
+            continue
+        if unchanged_since:
+            lines.append(_nothing_changed(unchanged_since, earlier))
+        unchanged_since = None
+        lines += [f"- {earlier} to {later}:", *(f"  - {difference}" for difference in differences)]
+    if unchanged_since:
+        lines.append(_nothing_changed(unchanged_since, list(format.file.versions)[-1]))
+    lines += [
+        f"- In {table.name}, {header} was called {_and(column.renamed_from)} before; files may have either."
+        for table in format.tables.values()
+        for header, column in table.file.columns.items()
+        if column.renamed_from
+    ]
+    return ["What changed:\n\n" + "\n".join(lines)] if lines else []
+
+
+def _nothing_changed(first: str, last: str) -> str:
+    return f"- {first} to {last}: the same tables, columns and codes"
+
+
+def _differences(format: Format, earlier: str, later: str) -> Iterator[str]:
+    any_table, *_ = tables = list(format.tables.values())
+    had, has = ([one for one in tables if one.in_version(one.file, version)] for version in (earlier, later))
+    places = [("", "table", [one.name for one in had], [one.name for one in has])]
+    places += [
+        (f"in {one.name}, ", "column", list(one.columns(earlier)), list(one.columns(later)))
+        for one in tables
+        if one in had and one in has
+    ]
+    places += [
+        (f"in `{name}`, ", "code", any_table.codes(name, earlier), any_table.codes(name, later)) for name in format.code_lists
+    ]
+    for place, kind, before, after in places:
+        changes = [
+            f"{word} {kind}{'' if len(named) == 1 else 's'} {', '.join(f'`{one}`' for one in named)}"
+            for word, named in (
+                ("new", [one for one in after if one not in before]),
+                ("ended", [one for one in before if one not in after]),
+            )
+            if named
+        ]
+        if changes:
+            yield place + "; ".join(changes)
 
 
 def _table(table: Table, rules: Iterable[Rule], version: str | None = None) -> str:
@@ -223,6 +303,8 @@ def _column(header: str, column: Column, rules: list[Rule]) -> str:
     if bounds := _version_bounds(column):
         words.append(f"Part of the format {bounds}.")
     words.append(f"For {_and(column.needed_for)}." if column.needed_for else "Stops at landing.")
+    if column.renamed_from:
+        words.append(f"Called {_and(column.renamed_from)} before.")
     names = [f"{name} ({dialect})" for dialect, name in _aliases(column)]
     if names:
         words.append(f"Also called {', '.join(names)}.")

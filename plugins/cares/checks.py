@@ -119,13 +119,15 @@ def check(delivery_ids: Iterable[int], progress: Callable[[int], None] | None = 
 
 
 def files_to_check(delivery_id: int) -> list[tuple[int, Surroundings, int]]:
-    """The landed files of a delivery that waits for its decision: (file id, surroundings, rows); none if it does not."""
+    """The landed files of a delivery that was not checked or waits for its decision: (file id, surroundings, rows)."""
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         rows = connection.execute(
             """select file.file_id, file.table_name, file.landed_rows, delivery.feed, delivery.format_version,
                       delivery.received_at::date
                from ledger.delivery join ledger.delivery_file as file using (delivery_id)
-               where delivery.delivery_id = %s and delivery.state = 'received' and file.landed_rows is not null
+               where delivery.delivery_id = %s and file.landed_rows is not null
+                 and (delivery.state = 'received' or not exists (
+                   select from ledger.check_result as result where result.delivery_id = delivery.delivery_id))
                  and not exists (select from ledger.delivery_file as other
                                  where other.delivery_id = delivery.delivery_id and other.problem is not null)
                order by file.file_id""",

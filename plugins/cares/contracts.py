@@ -139,6 +139,11 @@ class FileShape(_Part):
 
     encoding: Literal["utf-8", "cp1252", "latin-1"] = "utf-8"
     delimiter: Literal[",", ";", "|", "\t"] = ","
+    trailer: str | None = Field(
+        default=None,
+        min_length=1,
+        description="first value of a last line that is no row and whose second value says how many rows came",
+    )
 
 
 class FormatFile(_Part):
@@ -204,6 +209,9 @@ class Column(_Part):
     if_broken: IfBroken = "warn"
     needed_for: tuple[Purpose, ...] = Field((), description="the purposes that need it; none: it stops at landing")
     also_called: dict[str, Text | tuple[Text, ...]] = Field({}, description="dialect to header, or headers")
+    renamed_from: tuple[Text, ...] = Field(
+        (), description="earlier headers, the oldest first: files may still have them, and what came under them is kept"
+    )
     must_be_present: bool | None = Field(None, description="the header must be in the file; default: when it must be filled")
     since: Text | None = Field(None, description="first version of the format that has it")
     until: Text | None = Field(None, description="last version of the format that has it")
@@ -246,7 +254,7 @@ class TableFile(_Part):
                     named.append(rule.filled_when.column)
         for header in named:
             if header not in self.columns:
-                raise ValueError(f"names the column {header!r}, which the table does not have")
+                raise ValueError(f"names the column {header!r}, which the table does not have{self._new_name(header)}")
         if self.replaces == "window" and not (self.window_months and self.event_start and self.event_end):
             raise ValueError("replaces: window needs window_months, event_start and event_end")
         names = [snake_case(header) for header in self.columns]
@@ -259,6 +267,11 @@ class TableFile(_Part):
                 raise ValueError(f"two headers give the same column name {name!r}; rename one")
         return self
 
+    def _new_name(self, header: str) -> str:
+        """What to do about an earlier header that is named as if it were still in use."""
+        now = next((new for new, column in self.columns.items() if header in column.renamed_from), None)
+        return f" any more; write its new header {now!r}" if now else ""
+
 
 class Arrives(_Part):
     """How and when a feed comes."""
@@ -266,6 +279,19 @@ class Arrives(_Part):
     by: Literal["folder"]
     every: PeriodKind
     due_days_after_period: int = Field(ge=0)
+    missing_days_after_due: int = Field(14, ge=0, description="days after the due day on which it is late and not yet missing")
+    first_period: Text | None = Field(
+        None, description="the first period promised; left out: the first that begins under the sharing agreement, or came before"
+    )
+
+    @model_validator(mode="after")
+    def _first_period_is_one(self) -> Arrives:
+        if self.first_period:
+            try:
+                parse_period(self.first_period, self.every)
+            except ContractError as error:
+                raise ValueError(str(error)) from None
+        return self
 
 
 class FeedVersion(_Part):
@@ -295,6 +321,9 @@ class FeedFile(_Part):
     lines_that_cannot_be_read: Literal["set aside", "reject the delivery"] = "set aside"
     a_file_with_no_rows: Literal["nil return", "reject the delivery"] = "reject the delivery"
     hold_when_set_aside_above_percent: float = Field(10, ge=0, le=100)
+    hold_when_rows_differ_from_usual_by_percent: float = Field(
+        50, ge=0, le=100, description="fewer rows than usual by this share, or as many times more; 100: never"
+    )
     exceptions: dict[str, IfBroken] = Field({}, description="rule to what happens instead, agreed with the sender")
     local_codes: dict[str, dict[str, Text]] = Field({}, description="code list to local code and the code it stands for")
     note: str | None = None
@@ -360,9 +389,15 @@ class Table:
         return {normalised(name): header for header in self.file.columns for name in self.names_of(header)}
 
     def names_of(self, header: str) -> list[str]:
-        """A header and what the other dialects call it."""
-        dialects = self.file.columns[header].also_called.values()
-        return [header, *(name for names in dialects for name in ((names,) if isinstance(names, str) else names))]
+        """A header, what it was before, and what the other dialects call it."""
+        column = self.file.columns[header]
+        dialects = ((names,) if isinstance(names, str) else names for names in column.also_called.values())
+        return [header, *column.renamed_from, *(name for names in dialects for name in names)]
+
+    def earlier_names(self, header: str) -> list[str]:
+        """The column names that a header had in landing before it was renamed."""
+        now = self.column_names[header]
+        return [name for name in map(snake_case, self.file.columns[header].renamed_from) if name != now]
 
     def is_date(self, header: str) -> bool:
         """Whether a column is expected to hold dates."""
@@ -444,6 +479,16 @@ class Table:
             for expectation in column.we_expect
         }
         return ids | ({f"{self.name}.key.unique"} if self.file.key else set())
+
+    @property
+    def renamed_rules(self) -> dict[str, str]:
+        """The ids that its rules had under earlier headers, to the ids they have now."""
+        return {
+            f"{self.name}.{earlier}.{expectation.rule[0]}": f"{self.name}.{header}.{expectation.rule[0]}"
+            for header, column in self.file.columns.items()
+            for earlier in column.renamed_from
+            for expectation in column.we_expect
+        }
 
     def _rule(self, header: str, column: Column, expectation: Expectation) -> Rule:
         kind, argument = expectation.rule
@@ -535,6 +580,18 @@ def parse_period(label: str, kind: PeriodKind) -> Period:
     except ValueError:
         raise wrong from None
     raise wrong
+
+
+def period_of(day: date, kind: PeriodKind) -> Period:
+    """The period of a kind in which a day lies."""
+    year = day.year - (day.month < 4)
+    label = {
+        "month": f"{day:%Y-%m}",
+        "quarter": f"{day:%Y}-Q{(day.month + 2) // 3}",
+        "financial year": f"{year:04}-{(year + 1) % 100:02}",
+        "day": day.isoformat(),
+    }[kind]
+    return parse_period(label, kind)
 
 
 def _month_end(day: date) -> date:
@@ -749,6 +806,8 @@ def _check_table(document: _Document, table: Table, tables: dict[str, Table], or
     owners: dict[str, str] = {}
     for header, column in table.file.columns.items():
         for name in table.names_of(header):
+            if not normalised(name):
+                document.problem(("columns", header), f"{name!r} has no letter or digit to know it by; write another name")
             owner = owners.setdefault(normalised(name), header)
             if owner != header:
                 message = f"{name!r} already names the column {owner!r}; give each name to one column"
@@ -804,9 +863,11 @@ def _organisation(
                 message = f"{format.name} has no version {entry.version!r}; known: {', '.join(format.file.versions)}"
                 feed_document.problem(("versions", number), message)
         rules = {rule_id for table in format.tables.values() for rule_id in table.rule_ids}
+        renamed = {old: new for table in format.tables.values() for old, new in table.renamed_rules.items()}
         for rule_id in feed_file.exceptions:
             if rule_id not in rules:
-                feed_document.problem(("exceptions", rule_id), "is not a rule of this format; see 'cares contract show'")
+                remedy = f"write {renamed[rule_id]!r}" if rule_id in renamed else "see 'cares contract show'"
+                feed_document.problem(("exceptions", rule_id), f"is not a rule of this format; {remedy}")
         for list_name, mapping in feed_file.local_codes.items():
             if list_name not in format.code_lists:
                 feed_document.problem(("local_codes", list_name), f"is not a code list of {format.name}")

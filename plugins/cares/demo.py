@@ -22,7 +22,7 @@ from cares.person_index import Evaluation
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
 FROM, UNTIL, SEED = "2018-10", "2019-03", 2019
 # What a run leaves behind, beside the two databases.
-_FOLDERS = ("simulated", "outbox", "answer_key", "store", "reports", "dbt", "airflow")
+_FOLDERS = ("simulated", "outbox", "answer_key", "store", "reports", "returns", "dbt", "airflow")
 _SECONDS_TO_FINISH = 1200
 # Airflow needs a moment between the end of one run and the run that follows from it.
 _SECONDS_OF_QUIET = 5

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import psycopg
 from psycopg import sql
 
-from cares import warehouse
+from cares import contracts, warehouse
 from cares.contracts import Rule
 from cares.predicates import Surroundings, identifier, kept, literal, repeated
 
@@ -99,3 +99,41 @@ def broken_lines(broken: list[Rule], around: Surroundings) -> str:
                 f"as copies from {source} where file_id = {file_id} and {filled}) as counted where copies > 1"
             )
     return " union all ".join(scans)
+
+
+def match_mended_rows(connection: psycopg.Connection, delivery_id: int) -> None:
+    """Match the rows of a delivery by their key with earlier rows that have findings, and its own with later ones.
+
+    Only in tables whose rows are replaced by key; spaces around a value do not count, and a row whose key has a gap is
+    no other's. The values never leave the database.
+    """
+    tables = connection.execute(
+        """select delivery.feed, table_name from ledger.delivery join ledger.delivery_table using (delivery_id)
+           where delivery_id = %s and replaces = 'key' order by 2""",
+        (delivery_id,),
+    ).fetchall()
+    for feed, name in tables:
+        table = contracts.load().feed(feed).format.tables[name]
+        landed = f"landing.{identifier(table.landing_name)}"
+        keys = [identifier(table.column_names[header]) for header in table.file.key]
+        same_key = " and ".join(f"nullif(btrim(own.{key}), '') = btrim(later.{key})" for key in keys)
+        connection.execute(
+            f"""with file as (
+                  select file_id, delivery_id, state in ('accepted', 'superseded') as counts,
+                         row_number() over (order by period_end, received_at, delivery_id) as place
+                  from ledger.delivery join ledger.delivery_file using (delivery_id)
+                  where feed = %(feed)s and table_name = %(table)s),
+                pair as materialized (
+                  select earlier.file_id, later.file_id as later_file_id
+                  from file as earlier join file as later on later.place > earlier.place and later.counts
+                  where %(delivery)s in (earlier.delivery_id, later.delivery_id)),
+                faulty as materialized (
+                  select distinct file_id, line_number from ledger.finding where file_id in (select file_id from pair))
+                insert into ledger.mended_row (file_id, line_number, mended_file_id, mended_line_number)
+                select own.file_id, own.line_number, later.file_id, later.line_number
+                from faulty join pair using (file_id)
+                join {landed} as own on own.file_id = faulty.file_id and own.line_number = faulty.line_number
+                join {landed} as later on later.file_id = pair.later_file_id and {same_key}
+                on conflict do nothing""",
+            {"feed": feed, "table": name, "delivery": delivery_id},
+        )

@@ -15,6 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -50,36 +51,60 @@ class Header:
 
 @dataclass
 class Landed:
-    """What became of a file's records; `left_out` are the positions of columns that the contract does not know."""
+    """What became of a file's records; `left_out` are the positions of columns that the contract does not know.
+
+    `declared` is how many rows the file's own last line says it has, where the contract wants such a line.
+    """
 
     received: int = 0
     landed: int = 0
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     loaded_by: str = "copy"
     left_out: tuple[int, ...] = ()
+    declared: int | None = None
 
 
 Progress = Callable[[int], None]
 
 
+@dataclass(frozen=True)
+class ContractChange:
+    """Something that changed because a contract did: when, of which format and table (None: a code list), in words."""
+
+    at: datetime
+    format: str
+    table: str | None
+    change: str
+
+
+def history() -> list[ContractChange]:
+    """What `prepare` changed since the warehouse was made, the oldest first."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        rows = connection.execute(
+            "select at, format, table_name, change from ledger.contract_change order by change_id"
+        ).fetchall()
+    return [ContractChange(*row) for row in rows]
+
+
 def prepare() -> None:
     """Make or migrate the landing tables, the `accepted` views and the code lists so that they hold what the contracts say.
 
-    Does nothing when they do already. Columns are only ever added: old deliveries stay readable.
+    Does nothing when they do already. Columns are added or renamed and never removed: old deliveries stay readable. What
+    changes is written into `ledger.contract_change`. Raises ContractError where a renamed column cannot take over.
     """
     tables = list(contracts.load().tables())
     codes = list(_codes())
-    shapes = [(table.landing_name, table.column_names, _columns_to_accept(table)) for table in tables]
+    shapes = [(_renamings(table), table.column_names, _accepted_view(table)) for table in tables]
     shape = hashlib.sha256(repr((shapes, codes)).encode()).hexdigest()
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         if _recorded_shape(connection) == shape:
             return
         connection.execute("select pg_advisory_xact_lock(hashtext('cares.landing.prepare'))")
+        if _recorded_shape(connection) == shape:
+            return
         for table in tables:
             _prepare_table(connection, table)
-        connection.execute("delete from ledger.code")
-        with connection.cursor() as cursor:
-            cursor.executemany("insert into ledger.code values (%s, %s, %s, %s, %s, %s)", codes)
+        _prepare_codes(connection, codes)
         connection.execute(
             """insert into ledger.landing_shape (shape) values (%s)
                on conflict (only_row) do update set shape = excluded.shape, prepared_at = now()""",
@@ -87,11 +112,50 @@ def prepare() -> None:
         )
 
 
-def _codes() -> Iterator[tuple[str | None, ...]]:
+def _renamings(table: Table) -> list[tuple[str, str, str]]:
+    """The columns of a table that had another name: (earlier name, name, header)."""
+    return [(earlier, name, header) for header, name in table.column_names.items() for earlier in table.earlier_names(header)]
+
+
+_Code = tuple[str, str, str, str, str | None, str | None]
+
+
+def _codes() -> Iterator[_Code]:
     for format in contracts.load().formats.values():
         for name, code_list in format.code_lists.items():
             for code, entry in code_list.codes.items():
                 yield format.name, name, code, entry.means, entry.since, entry.until
+
+
+def _prepare_codes(connection: psycopg.Connection, codes: list[_Code]) -> None:
+    before = {tuple(row[:3]): row[3:] for row in connection.execute("select * from ledger.code").fetchall()}
+    after = {code[:3]: code[3:] for code in codes}
+    known = {format for format, *_ in before}
+    for place in [*after, *(place for place in before if place not in after)]:
+        format, name, code = place
+        if format in known and before.get(place) != after.get(place):
+            _remember(connection, format, None, f"{name}: {_code_change(code, before.get(place), after.get(place))}")
+    connection.execute("delete from ledger.code")
+    with connection.cursor() as cursor:
+        cursor.executemany("insert into ledger.code values (%s, %s, %s, %s, %s, %s)", codes)
+
+
+def _code_change(code: str, before: tuple | None, after: tuple | None) -> str:
+    """What became of a code, given as (meaning, first version, last version) or None where it is not accepted."""
+    if after is None:
+        return f"the code {code} is no longer in the contract"
+    bounds = f"from version {after[1] or 'the first'} to {after[2] or 'the last'}"
+    if before is None:
+        return f"the code {code} was added, accepted {bounds}"
+    if before[1:] == after[1:]:
+        return f"the code {code} is described in other words"
+    return f"the code {code} is now accepted {bounds}"
+
+
+def _remember(connection: psycopg.Connection, format: str, table: str | None, change: str) -> None:
+    connection.execute(
+        "insert into ledger.contract_change (format, table_name, change) values (%s, %s, %s)", (format, table, change)
+    )
 
 
 def _recorded_shape(connection: psycopg.Connection) -> str | None:
@@ -101,6 +165,8 @@ def _recorded_shape(connection: psycopg.Connection) -> str | None:
 
 def _prepare_table(connection: psycopg.Connection, table: Table) -> None:
     name = table.landing_name
+    before = _columns_of(connection, f"landing.{identifier(name)}")
+    accepted_before = _columns_of(connection, f"accepted.{identifier(name)}")
     line_sequence = f"landing.{identifier(name + '__line')}"
     connection.execute(f"create sequence if not exists {line_sequence} cache 1000 minvalue 1")
     connection.execute(
@@ -112,34 +178,131 @@ def _prepare_table(connection: psycopg.Connection, table: Table) -> None:
         f"create index if not exists {identifier(name + '__file_id')} on landing.{identifier(name)} "
         "using brin (file_id) with (pages_per_range = 16)"
     )
-    for header, column in table.column_names.items():
-        connection.execute(f"alter table landing.{identifier(name)} add column if not exists {identifier(column)} text")
-        connection.execute(
-            f"comment on column landing.{identifier(name)}.{identifier(column)} "
-            f"is {literal(f'{header}: {table.file.columns[header].means}')}"
-        )
-    connection.execute(
-        f"comment on table landing.{identifier(name)} is {literal(f'Each row is {table.file.each_row_is}, as sent.')}"
-    )
-    columns = ", ".join(_columns_to_accept(table))
+    for earlier, column, header in _renamings(table):
+        _rename_column(connection, table, header, earlier, column)
+    # What was renamed is neither new nor gone.
+    new_names = {earlier: column for earlier, column, _ in _renamings(table)}
+    before, accepted_before = ([new_names.get(column, column) for column in columns] for columns in (before, accepted_before))
+    added = [f"add column {identifier(column)} text" for column in table.column_names.values() if column not in before]
+    if added:
+        connection.execute(f"alter table landing.{identifier(name)} {', '.join(added)}")
+    comments = [f"comment on table landing.{identifier(name)} is {literal(f'Each row is {table.file.each_row_is}, as sent.')}"]
+    comments += [
+        f"comment on column landing.{identifier(name)}.{identifier(column)} "
+        f"is {literal(f'{header}: {table.file.columns[header].means}')}"
+        for header, column in table.column_names.items()
+    ]
+    connection.execute("; ".join(comments))
     connection.execute(f"drop view if exists accepted.{identifier(name)}")
-    connection.execute(
-        f"""create view accepted.{identifier(name)} as
-            select file.delivery_id, delivery.revision, delivery.organisation, delivery.feed, delivery.format_version,
-                   delivery.period_start, delivery.period_end, delivery.accepted_at,
-                   landed.file_id, landed.line_number, {columns}
-            from landing.{identifier(name)} as landed
-            join ledger.delivery_file as file on file.file_id = landed.file_id
-            join ledger.delivery on delivery.delivery_id = file.delivery_id
-            left join (select file_id, line_number, array_agg(column_name) as columns from ledger.finding
-                       where if_broken = 'set the value aside' and released_at is null
-                       group by file_id, line_number) as aside
-              on aside.file_id = landed.file_id and aside.line_number = landed.line_number
-            where delivery.state in ('accepted', 'superseded')
-              and not exists (select from ledger.finding
-                              where finding.file_id = landed.file_id and finding.line_number = landed.line_number
-                                and finding.if_broken = 'set the row aside' and finding.released_at is null)"""
+    connection.execute(_accepted_view(table))
+    if not before:
+        _remember(connection, table.format, table.name, f"the table was made, with {len(table.column_names)} columns")
+        return
+    for change in _changes(table, before, accepted_before, _columns_of(connection, f"accepted.{identifier(name)}")):
+        _remember(connection, table.format, table.name, change)
+
+
+def _columns_of(connection: psycopg.Connection, relation: str) -> list[str]:
+    """The columns of a table or view, in their order; none where it does not exist."""
+    rows = connection.execute(
+        "select attname from pg_attribute where attrelid = to_regclass(%s) and attnum > 0 and not attisdropped order by attnum",
+        (relation,),
+    ).fetchall()
+    return [column for (column,) in rows]
+
+
+def _changes(table: Table, before: list[str], accepted_before: list[str], accepted: list[str]) -> Iterator[str]:
+    """What is another in a table than it was, in words."""
+    for header, column in table.column_names.items():
+        if column not in before:
+            yield f"the column {column} was added ({header}); rows of earlier deliveries have none in it"
+        elif accepted_before and column in accepted and column not in accepted_before:
+            yield f"the column {column} goes further than landing from now on, also of earlier deliveries"
+        elif column in accepted_before and column not in accepted:
+            yield f"the column {column} goes no further than landing any more"
+    for column in accepted_before:
+        if column not in accepted and column not in table.column_names.values():
+            yield f"the column {column} is no longer in the contract; what was sent in it stays in landing"
+
+
+def _rename_column(connection: psycopg.Connection, table: Table, header: str, earlier: str, column: str) -> None:
+    """Give a landed column the name that its header has now, with all that the ledger says of it, unless that was done.
+
+    Raises ContractError where both names hold values of their own, so that neither can take the other's place.
+    """
+    landing = f"landing.{identifier(table.landing_name)}"
+    there = _columns_of(connection, landing)
+    if earlier not in there:
+        return
+    if column in there:
+        without_values = next((name for name in (earlier, column) if not _holds_values(connection, landing, name)), None)
+        if without_values is None:
+            raise contracts.ContractError(
+                f"{table.format}/{table.name}: {header} cannot be the new name of the column {earlier}: deliveries have come "
+                f"with values in {earlier} and with values in {column}; take renamed_from out of "
+                f"expectations/formats/{table.format}/{table.name}.yml and keep both columns, with until and since"
+            )
+        connection.execute(f"drop view if exists accepted.{identifier(table.landing_name)}")
+        connection.execute(f"alter table {landing} drop column {identifier(without_values)}")
+        if without_values == earlier:
+            return
+    connection.execute(f"alter table {landing} rename column {identifier(earlier)} to {identifier(column)}")
+    _rename_in_ledger(connection, table, header, earlier)
+    _remember(
+        connection,
+        table.format,
+        table.name,
+        f"the column {earlier} is called {column} from now on ({header}), also of earlier deliveries",
     )
+
+
+def _rename_in_ledger(connection: psycopg.Connection, table: Table, header: str, earlier: str) -> None:
+    """Let findings and check results name a column, and its rules, by its new header: values are set aside by that name."""
+    names = {
+        "column": table.column_names[header],
+        "rules": f"{table.name}.{header}.",
+        "format": table.format,
+        "table": table.name,
+        "earlier": earlier,
+    }
+    renamed = "column_name = %(column)s, rule = %(rules)s || substring(told.rule from '[^.]*$')"
+    of_the_column = """delivery.delivery_id = told.delivery_id and delivery.format = %(format)s
+                       and told.table_name = %(table)s and told.column_name = %(earlier)s"""
+    connection.execute(f"update ledger.finding as told set {renamed} from ledger.delivery where {of_the_column}", names)
+    # A delivery that was checked while the contract had both columns has a result of the new name already.
+    connection.execute(
+        f"""update ledger.check_result as told set {renamed} from ledger.delivery
+            where {of_the_column} and not exists (
+              select from ledger.check_result as other where other.delivery_id = told.delivery_id
+                and other.rule = %(rules)s || substring(told.rule from '[^.]*$'))""",
+        names,
+    )
+
+
+def _holds_values(connection: psycopg.Connection, table: str, column: str) -> bool:
+    found = connection.execute(f"select exists (select from {table} where {identifier(column)} is not null)").fetchone()
+    return bool(found[0])
+
+
+def _accepted_view(table: Table) -> str:
+    """The view of the rows that count: of deliveries in force, without rows and values that are set aside."""
+    name = identifier(table.landing_name)
+    columns = ", ".join(_columns_to_accept(table))
+    return f"""
+        create view accepted.{name} as
+        select file.delivery_id, delivery.revision, delivery.organisation, delivery.feed, delivery.format_version,
+               delivery.period_start, delivery.period_end, delivery.accepted_at,
+               landed.file_id, landed.line_number, {columns}
+        from landing.{name} as landed
+        join ledger.delivery_file as file on file.file_id = landed.file_id
+        join ledger.counted_delivery as delivery on delivery.delivery_id = file.delivery_id
+        left join (select file_id, line_number, array_agg(column_name) as columns from ledger.finding
+                   where if_broken = 'set the value aside' group by file_id, line_number) as aside
+          on aside.file_id = landed.file_id and aside.line_number = landed.line_number
+        where not exists (select from ledger.finding
+                          left join ledger.released_row as released using (file_id, line_number)
+                          where finding.file_id = landed.file_id and finding.line_number = landed.line_number
+                            and finding.if_broken = 'set the row aside' and released.file_id is null)"""
 
 
 def _columns_to_accept(table: Table) -> list[str]:
@@ -186,6 +349,9 @@ def land(delivery_id: int, progress: Progress | None = None) -> None:
                order by table_name""",
             (delivery_id,),
         ).fetchall()
+        is_spoiled: bool = connection.execute(
+            "select exists (select from ledger.delivery_file where delivery_id = %s and problem is not null)", (delivery_id,)
+        ).fetchone()[0]
         problems: dict[int, str] = {}
         results: dict[int, Landed] = {}
         with connection.transaction() as everything:
@@ -197,10 +363,10 @@ def land(delivery_id: int, progress: Progress | None = None) -> None:
                         results[file_id] = _land_file(connection, file_id, path, table, feed, version, progress)
                 except FileProblem as found:
                     problems[file_id] = f"{feed_slug}/{table_name}: {file_name}: {found}"
-            if problems:
+            # The other files are read all the same: whoever mends one hears of all problems at once.
+            if problems or is_spoiled:
                 raise psycopg.Rollback(everything)
-        for file_id, landed in results.items():
-            if not problems:
+            for file_id, landed in results.items():
                 _record(connection, file_id, landed)
         for file_id, problem in problems.items():
             connection.execute("update ledger.delivery_file set problem = %s where file_id = %s", (problem, file_id))
@@ -209,8 +375,9 @@ def land(delivery_id: int, progress: Progress | None = None) -> None:
 def _record(connection: psycopg.Connection, file_id: int, landed: Landed) -> None:
     connection.execute(
         """update ledger.delivery_file
-           set received_rows = %s, landed_rows = %s, unreadable_rows = %s, loaded_by = %s where file_id = %s""",
-        (landed.received, landed.landed, len(landed.unreadable), landed.loaded_by, file_id),
+           set received_rows = %s, landed_rows = %s, unreadable_rows = %s, loaded_by = %s,
+               declared_rows = coalesce(declared_rows, %s) where file_id = %s""",
+        (landed.received, landed.landed, len(landed.unreadable), landed.loaded_by, landed.declared, file_id),
     )
     if landed.left_out:
         positions = ", ".join(map(str, landed.left_out))
@@ -239,7 +406,7 @@ def _land_file(
 ) -> Landed:
     header = read_header(path, table, feed.files, version)
     landed = None
-    if not header.unknown:
+    if not header.unknown and not feed.files.trailer:
         try:
             with connection.transaction():
                 landed = _copy(connection, file_id, path, table, feed.files, header, progress)
@@ -394,6 +561,11 @@ def _line_by_line(connection: psycopg.Connection, file_id: int, path: Path, tabl
     )
     with connection.cursor().copy(statement) as copy:
         for line_number, fields, problem in _records(path, feed.files, header, table.file.columns):
+            if landed.declared is not None:
+                raise FileProblem(f"line {line_number}: more follows the last line, which begins with {feed.files.trailer}")
+            if _is_trailer(fields, feed.files):
+                landed.declared = _declared_rows(line_number, fields)
+                continue
             landed.received += 1
             if problem:
                 if feed.file.lines_that_cannot_be_read == "reject the delivery":
@@ -402,7 +574,25 @@ def _line_by_line(connection: psycopg.Connection, file_id: int, path: Path, tabl
             else:
                 copy.write_row([file_id, line_number, *(fields[number] or None for number in keep)])
                 landed.landed += 1
+    if feed.files.trailer and landed.declared != landed.received:
+        raise FileProblem(
+            f"the last line declares {landed.declared:,} rows and {landed.received:,} were found; send the whole file"
+            if landed.declared is not None
+            else f"{landed.received:,} rows were found and no last line that begins with {feed.files.trailer} and says how many "
+            "there are; send the whole file"
+        )
     return landed
+
+
+def _is_trailer(fields: list[str], shape: FileShape) -> bool:
+    return bool(shape.trailer and fields and fields[0].strip() == shape.trailer)
+
+
+def _declared_rows(line_number: int, fields: list[str]) -> int:
+    count = fields[1].strip() if len(fields) > 1 else ""
+    if not re.fullmatch("[0-9]{1,15}", count):
+        raise FileProblem(f"line {line_number}: the last line does not say in its second value how many rows there are")
+    return int(count)
 
 
 def _records(
@@ -426,7 +616,8 @@ def _records(
         except StopIteration:
             return
         except csv.Error as error:
-            if lines.number > starts_on or "unexpected end" in str(error):
+            # A line with an odd number of marks leaves one open: where its value ends is anybody's guess.
+            if lines.number > starts_on or lines.marks % 2:
                 raise FileProblem(
                     f"line {starts_on}: a quotation mark opens a value and does not close on that line; "
                     "remove it, or double every quotation mark inside a quoted value"
@@ -443,7 +634,7 @@ def _records(
             )
         if not fields and not problem:
             continue
-        if not problem and len(fields) != expected:
+        if not problem and len(fields) != expected and not _is_trailer(fields, shape):
             if len(fields) < expected and lines.at_end_without_line_end:
                 raise FileProblem(f"line {starts_on}: the file ends in the middle of a row; send the whole file")
             problem = f"has {len(fields)} values where the header has {expected}"
@@ -461,10 +652,14 @@ def _line_breaks_are_explained(fields: list[str], header: Header, columns: dict[
 
 
 class _PhysicalLines:
-    """The physical lines of a file, counted from 1; raises FileProblem for bytes that its encoding does not have."""
+    """The physical lines of a file, counted from 1; raises FileProblem for bytes that its encoding does not have.
+
+    `number` is that of the line read last, and `marks` how many quotation marks it holds.
+    """
 
     def __init__(self, path: Path, encoding: str) -> None:
         self.number = 0
+        self.marks = 0
         self.at_end_without_line_end = False
         self._encoding = encoding
         codec = "utf-8-sig" if encoding == "utf-8" else encoding
@@ -481,6 +676,7 @@ class _PhysicalLines:
             self._stream.close()
             raise StopIteration
         self.number += 1
+        self.marks = line.count('"')
         if not line.isascii() and re.search("[\ud800-\udfff]", line):
             raise FileProblem(f"line {self.number}: holds bytes that are not {self._encoding}; save the file as {self._encoding}")
         if "\x00" in line:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,6 +48,10 @@ end $$
 """
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class WarehouseInterrupted(WarehouseError):
+    """The database could not go on: a connection dropped, a lock did not come in time. The same work may succeed later."""
 
 
 @dataclass(frozen=True)
@@ -201,7 +206,8 @@ def safe_errors() -> Iterator[None]:
     """Turn an error of the database into a `WarehouseError` that names the condition, never a value.
 
     PostgreSQL's own messages quote the data ("invalid input syntax for type date: ..."); what is
-    kept is the SQLSTATE, its name, and the schema, table, column and constraint concerned.
+    kept is the SQLSTATE, its name, and the schema, table, column and constraint concerned. It is a
+    `WarehouseInterrupted` where the same work may succeed later.
     """
     try:
         yield
@@ -209,7 +215,16 @@ def safe_errors() -> Iterator[None]:
         cause = error if isinstance(error, psycopg.Error) else getattr(error, "orig", None)
         if not isinstance(cause, psycopg.Error):
             raise
-        raise WarehouseError(_without_values(cause)) from None
+        interrupted = isinstance(cause, psycopg.OperationalError)
+        raise (WarehouseInterrupted if interrupted else WarehouseError)(_without_values(cause)) from None
+
+
+def who_is_at_work() -> str:
+    """Who runs this process, by the operating system's word; the environment could say anything."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
 
 
 def _without_values(error: psycopg.Error) -> str:
@@ -317,7 +332,7 @@ def _connect(conninfo: str, **kwargs: Any) -> psycopg.Connection[Any]:
         return psycopg.connect(conninfo, **{"application_name": "cares", **kwargs})
     except psycopg.OperationalError as error:
         remedy = "Start it with: cares warehouse start" if is_embedded() else "Check CARES_WAREHOUSE_URL."
-        raise WarehouseError(f"The warehouse does not let us in: {str(error).strip()}. {remedy}") from None
+        raise WarehouseInterrupted(f"The warehouse does not let us in: {str(error).strip()}. {remedy}") from None
 
 
 def _address() -> dict[str, Any]:

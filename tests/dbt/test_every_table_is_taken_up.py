@@ -4,11 +4,27 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import yaml
 
 from cares import contracts, settings
+
+
+def still_reads_an_earlier_name(project: Path, tables: Iterable[contracts.Table]) -> list[str]:
+    """Which staging model reads a column by a name that its contract has given up, one line each."""
+    found = []
+    for table in tables:
+        model = project / "models" / "staging" / table.format / f"stg_{table.landing_name}.sql"
+        read = set(re.findall(r"'(\w+)'", model.read_text(encoding="utf-8"))) if model.exists() else set()
+        for header, now in table.column_names.items():
+            found += [
+                f"{table.landing_name}: {earlier} is called {now} now; read it by that name in {model.relative_to(project)}"
+                for earlier in table.earlier_names(header)
+                if earlier in read
+            ]
+    return found
 
 
 def missing_steps(project: Path, tables: list[str]) -> list[str]:
@@ -36,6 +52,22 @@ def test_every_table_of_every_contract_is_staged_described_and_accounted_for() -
     tables = [table.landing_name for table in contracts.load().tables()]
     assert tables
     assert missing_steps(settings.DBT_PROJECT, tables) == []
+
+
+def test_no_staging_model_reads_a_column_by_an_earlier_name() -> None:
+    assert still_reads_an_earlier_name(settings.DBT_PROJECT, contracts.load().tables()) == []
+
+
+def test_a_staging_model_that_reads_a_renamed_column_by_its_earlier_name_is_named(tmp_path: Path) -> None:
+    root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    tenancies = root / "formats" / "housing" / "tenancies.yml"
+    text = tenancies.read_text(encoding="utf-8").replace("  UPRN:\n", "  Property Number:\n    renamed_from: [UPRN]\n")
+    tenancies.write_text(text, encoding="utf-8")
+
+    assert still_reads_an_earlier_name(settings.DBT_PROJECT, contracts.load(root).tables()) == [
+        "housing__tenancies: uprn is called property_number now; "
+        "read it by that name in models/staging/housing/stg_housing__tenancies.sql"
+    ]
 
 
 def test_each_step_that_is_missing_is_named(tmp_path: Path) -> None:

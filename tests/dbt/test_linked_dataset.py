@@ -171,8 +171,8 @@ def test_published_views_say_what_they_are(borough: FreshWarehouse, built: Built
         """select schemaname || '.' || viewname, obj_description((schemaname || '.' || viewname)::regclass)
            from pg_views where schemaname in ('linked_care', 'insight')"""
     )
-    assert len(views) == 12
-    assert all(comment and comment.endswith(f"Build {built.build_id}.") for _, comment in views)
+    assert len(views) == 13
+    assert all(comment and f" Build {built.build_id}. No data from " in comment for _, comment in views)
 
 
 def test_dbt_keeps_no_value_in_its_files(built: Built) -> None:
@@ -284,7 +284,9 @@ def test_a_delivery_taken_back_leaves_staging_and_a_revised_one_is_taken_again(s
     with staged.connect() as connection:
         connection.execute("update ledger.delivery set revision = 2 where delivery_id = %s", (delivery_id,))
         connection.execute("delete from landing.person_file__people where local_person_id = 'C8'")
-        connection.execute("update ledger.delivery_file set accepted_rows = 1 where delivery_id = %s", (delivery_id,))
+        connection.execute(
+            "update ledger.delivery_file set accepted_rows = 1, set_aside_rows = 1 where delivery_id = %s", (delivery_id,)
+        )
     assert in_force(staged, "stg_person_file__people", "local_person_id")[-1] == ("C9", delivery_id, True)
     with staged.connect() as connection:
         connection.execute("update ledger.delivery set state = 'withdrawn' where delivery_id = %s", (delivery_id,))
@@ -358,7 +360,10 @@ def test_a_failed_test_fails_the_build_and_what_was_published_stays(staged: Fres
         staged, "council/childrens_person_file", FEBRUARY, "snapshot", {"people": [{"local_person_id": "ZEBRA"}]}
     )
     with staged.connect() as connection:
-        connection.execute("update ledger.delivery_file set accepted_rows = 2 where delivery_id = %s", (delivery_id,))
+        connection.execute(
+            "update ledger.delivery_file set received_rows = 2, landed_rows = 2, accepted_rows = 2 where delivery_id = %s",
+            (delivery_id,),
+        )
     build_id = builds.start_build()
     with pytest.raises(builds.BuildError, match="holds_every_accepted_row_stg_person_file__people") as failure:
         builds.run_layer(build_id, "staging")

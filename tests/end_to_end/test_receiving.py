@@ -122,7 +122,10 @@ def test_the_same_files_again_change_nothing(warehouse: FreshWarehouse) -> None:
 def test_the_same_files_for_another_period_are_another_delivery(warehouse: FreshWarehouse) -> None:
     deliver_tenancies("as_promised", "2019-03")
 
-    assert deliver_tenancies("as_promised", "2019-04").state == "accepted"
+    april = deliver_tenancies("as_promised", "2019-04")
+
+    assert april.state == "accepted"
+    assert april.reason.endswith("the same files as delivery 1 for 2019-03: ask the sender whether that is right")
     assert landed(warehouse) == 24
 
 
@@ -183,9 +186,9 @@ def test_a_person_can_release_what_is_held_for_its_rows_set_aside(warehouse: Fre
         (tmp_path / file.name).write_text(file.read_text().replace("/04/2015,,", "/04/15,,"))
     held = deliveries.receive("torus/tenancies", sorted(tmp_path.iterdir()), "2019-03")
 
-    released = deliveries.decide(held.delivery_id, released_because="Torus confirms: old tenancies have no day")
+    [change] = deliveries.act("release", held.delivery_id, "Torus confirms: old tenancies have no day")
 
-    assert released.state == "accepted"
+    assert (change.state, change.state_after) == ("held", "accepted")
     assert ("released", "Torus confirms: old tenancies have no day") in warehouse.rows(
         "select event, reason from ledger.delivery_event"
     )
@@ -347,7 +350,8 @@ def test_a_step_that_is_repeated_has_no_second_effect(warehouse: FreshWarehouse)
 def test_the_outbox_gives_each_complete_folder_once(warehouse: FreshWarehouse, tmp_path: Path) -> None:
     outbox = tmp_path / "outbox"
     for folder in ("2019-03", "2019-04__again", ".2019-05", "2019-06.part"):
-        shutil.copytree(EXTRACTS / "torus_tenancies" / "as_promised", outbox / "torus" / "tenancies" / folder)
+        sent = shutil.copytree(EXTRACTS / "torus_tenancies" / "as_promised", outbox / "torus" / "tenancies" / folder)
+        (sent / "complete.done").touch()
 
     found = deliveries.collect("torus", outbox)
     assert [(arrival.feed, arrival.period) for arrival in found] == [

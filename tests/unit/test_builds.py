@@ -106,7 +106,7 @@ def test_only_the_published_build_and_the_one_before_are_kept(warehouse: FreshWa
 def test_a_new_build_gives_up_one_that_was_left_in_the_middle_of_a_step(
     warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*arguments: str) -> None:
+    def killed(*arguments: str, rewound: bool) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(builds, "_run_dbt", killed)
@@ -275,3 +275,18 @@ def test_what_dbt_says_is_told_without_values() -> None:
     )
     assert builds._safe(said) == 'relation "staging.x" does not exist'
     assert "ZEBRA" not in builds._safe('invalid input syntax for type date: "ZEBRA"')
+
+
+def test_nothing_is_built_from_a_delivery_whose_rows_do_not_add_up(warehouse: FreshWarehouse) -> None:
+    delivery_id = delivery(warehouse)
+    with warehouse.connect() as connection:
+        accept(connection, delivery_id)
+        connection.execute(
+            """insert into ledger.delivery_file (delivery_id, table_name, file_name, sha256, bytes, stored_as,
+                 received_rows, landed_rows, unreadable_rows, accepted_rows, set_aside_rows)
+               values (%s, 't', 't.csv', '', 0, '', 10, 9, 0, 9, 0)""",
+            (delivery_id,),
+        )
+    with pytest.raises(builds.BuildError, match=f"The rows of delivery {delivery_id} do not add up .* replay {delivery_id}"):
+        builds.start_build()
+    assert states(warehouse) == []

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 from cares import contracts, settings
 from cares.cli.report import app
 from cares.reports import ReportError, charts, disclosure, facts, quality_report, scores, wording
-from cares.reports.calendar import Horizon, due_periods
 from cares.reports.facts import Check
 from fresh_warehouse import FreshWarehouse
 from quality_ledger import HOSPITAL, Ledger, small_borough
@@ -141,17 +140,39 @@ def test_every_rule_of_the_contracts_has_an_opposite() -> None:
         assert not wording.what_is_wrong(check).startswith("this rule"), rule.id
 
 
-def test_a_period_is_due_only_after_its_days_of_grace(ledger: Ledger) -> None:
-    feed = contracts.load().feed(HOSPITAL)
+@pytest.mark.parametrize(
+    ("day", "says"),
+    [
+        (date(2019, 5, 20), None),
+        (date(2019, 5, 21), "nothing has arrived yet for 2019-04."),
+        (date(2019, 6, 4), "nothing has arrived for 2019-04."),
+    ],
+    ids=["in time", "late", "missing"],
+)
+def test_what_is_late_and_what_is_missing_is_named_with_the_day_since_when_there_are_no_data(
+    ledger: Ledger, day: date, says: str | None
+) -> None:
     ledger.delivery(HOSPITAL, "2019-03", "episodes", 100)
-    ledger.build()
-    deliveries = facts.read(None).deliveries[HOSPITAL]
-    labels = {
-        day: [(due.period.label, due.state) for due in due_periods(feed, deliveries, Horizon(day))]
-        for day in (date(2019, 5, 20), date(2019, 5, 21))
-    }
-    assert labels[date(2019, 5, 20)] == [("2019-03", "accepted")]
-    assert labels[date(2019, 5, 21)] == [("2019-03", "accepted"), ("2019-04", "missing")]
+    ledger.connection.execute("update ledger.delivery set received_at = '2019-04-20', accepted_at = '2019-04-20'")
+    ledger.build(as_at=day)
+    said = shared_reasons(read(quality_report(None)))
+    hospital = "St Helens and Knowsley Teaching Hospitals NHS Trust, Admitted patient care"
+    if says:
+        assert f"{hospital}: {says}" in said
+        assert f"{hospital}: no data since 2019-04-01." in said
+    else:
+        assert hospital not in said
+
+
+def test_a_feed_that_never_came_is_overdue_from_its_sharing_agreement_on(ledger: Ledger) -> None:
+    ledger.connection.execute(
+        """insert into governance.sharing_agreement (agreement, feed, purposes, signed_on, in_force_from, on_ending)
+           values ('Schedule 3', %s, '{planning}', '2019-01-15', '2018-10-01', 'stop')""",
+        (HOSPITAL,),
+    )
+    ledger.build(as_at=date(2019, 4, 1))
+    words = read(quality_report(None))
+    assert "Nothing arrived yet for 2019-02 (due on 20 March 2019): a gap, not a zero." in words
 
 
 def test_without_a_build_it_says_what_to_do(ledger: Ledger) -> None:
@@ -225,8 +246,9 @@ def test_an_overdue_feed_is_named_and_calls_for_care(ledger: Ledger) -> None:
     words = read(quality_report(None))
     assert verdict(words, "planning") == "With care See what holds for every use, below."
     said = shared_reasons(words)
-    assert "Torus, Tenancies and household members: nothing has arrived for 2019-07." in said
-    assert said.count("nothing has arrived") == 1
+    assert "Torus, Tenancies and household members: nothing has arrived yet for 2019-07." in said
+    assert "Torus, Tenancies and household members: no data since 2019-07-01." in said
+    assert (said.count("nothing has arrived"), said.count("no data since")) == (1, 1)
 
 
 def test_a_rejected_correction_is_named_although_the_earlier_delivery_stands(ledger: Ledger) -> None:

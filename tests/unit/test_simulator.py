@@ -299,7 +299,7 @@ def test_the_answer_key_names_the_person_of_every_row(made: Path) -> None:
 
 def test_the_return_names_only_children_whom_the_person_file_knows(made: Path) -> None:
     known = {row["local_person_id"] for row in key(made, "persons") if row["source"] == "person_file"}
-    for path in (made / "outbox/council/looked_after_children/2018-19").iterdir():
+    for path in (made / "outbox/council/looked_after_children/2018-19").glob("*.csv"):
         assert {row["CHILD"] for row in rows(made, "council/looked_after_children/2018-19", path.stem)} - {""} <= known
 
 

@@ -15,7 +15,7 @@ from cares import warehouse as cares_warehouse
 from cares.embedded_server import ADMINISTRATOR, ADMINISTRATOR_SECRET, EmbeddedServer
 from cares.secret_files import SecretError, read_or_make_secret, read_secret, secret_path
 from cares.settings import VAR
-from cares.warehouse import WarehouseError, safe_errors
+from cares.warehouse import WarehouseError, WarehouseInterrupted, safe_errors
 from fresh_warehouse import FreshWarehouse
 
 
@@ -63,6 +63,24 @@ def test_an_error_wrapped_by_sqlalchemy_is_silenced_too(warehouse: FreshWarehous
         connection.execute(text("select cast('SECRET-VALUE' as date)"))
     engine.dispose()
     assert "SECRET" not in str(refused.value)
+
+
+def test_a_connection_that_drops_is_an_interruption_and_a_broken_constraint_is_not(warehouse: FreshWarehouse) -> None:
+    """What was interrupted may succeed when it is tried again."""
+    with warehouse.connect("pipeline") as other, warehouse.connect("pipeline") as pipeline:
+        with pytest.raises(WarehouseInterrupted, match="AdminShutdown"), safe_errors():
+            other.execute("select pg_terminate_backend(%s)", (pipeline.info.backend_pid,))
+            pipeline.execute("select 1")
+        with pytest.raises(WarehouseError) as refused, safe_errors():
+            other.execute("insert into ledger.delivery_event (delivery_id, by, event) values (-1, 'somebody', 'received')")
+    assert not isinstance(refused.value, WarehouseInterrupted)
+
+
+def test_a_lock_that_does_not_come_in_time_is_an_interruption(warehouse: FreshWarehouse) -> None:
+    with warehouse.connect("pipeline") as other, warehouse.connect("pipeline") as pipeline:
+        other.execute("lock table ledger.delivery")
+        with pytest.raises(WarehouseInterrupted, match="LockNotAvailable"), safe_errors():
+            pipeline.execute("lock table ledger.delivery nowait")
 
 
 def test_an_error_that_is_not_of_the_database_passes_unchanged() -> None:

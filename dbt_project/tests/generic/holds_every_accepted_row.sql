@@ -5,7 +5,7 @@
 select delivery_id
 from (
     select seen.delivery_id, seen.is_unchanged, sum(file.accepted_rows) as accepted_rows
-    from {{ source('ledger', 'delivery_file') }} as file
+    from {{ source('ledger', 'file_in_build') }} as file
     inner join {{ source('ledger', 'delivery_in_build') }} as seen using (delivery_id)
     where seen.format = '{{ format }}' and file.table_name = '{{ table }}'
     group by seen.delivery_id, seen.is_unchanged

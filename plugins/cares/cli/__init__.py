@@ -6,20 +6,37 @@ import sys
 
 import typer
 
-from cares.cli import agreement, airflow, build, contract, deliver, delivery, demo, report, simulate, warehouse
+from cares.cli import (
+    agreement,
+    airflow,
+    build,
+    contract,
+    deliver,
+    delivery,
+    demo,
+    promise,
+    rebuild,
+    report,
+    row,
+    simulate,
+    warehouse,
+    why,
+)
 
 typer_app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="St Helens Cares: the fragments of a person's care, put together.",
 )
-for command in (demo.demo, simulate.simulate, deliver.deliver):
+for command in (demo.demo, simulate.simulate, deliver.deliver, rebuild.rebuild, why.why):
     typer_app.command()(command)
 for name, noun in {
     "warehouse": warehouse,
     "contract": contract,
     "agreement": agreement,
+    "promise": promise,
     "delivery": delivery,
+    "row": row,
     "build": build,
     "report": report,
     "airflow": airflow,

@@ -17,7 +17,8 @@ _COLOUR = {"published": "green", "tested": "cyan", "building": "yellow", "failed
 @app.command()
 def run(
     rebuild_staging: Annotated[
-        bool, typer.Option("--rebuild-staging", help="clean every accepted row anew, after a change of the cleaning")
+        bool,
+        typer.Option("--rebuild-staging", help="clean every row and work out every event anew, after a change of the models"),
     ] = False,
 ) -> None:
     """Build, test and publish; what was published before stays until all of it is tested."""

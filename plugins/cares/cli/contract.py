@@ -46,6 +46,21 @@ def show(
     Console().print(Markdown(catalogue.feed_in_words(contracts.load(root).feed(feed), version, table)))
 
 
+@app.command()
+def history() -> None:
+    """Show what changed in the warehouse because a contract did: tables, columns and codes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from cares import landing, warehouse
+
+    warehouse.ensure_ready()
+    shown = Table("when", "format", "table", "what changed", box=None)
+    for one in landing.history():
+        shown.add_row(f"{one.at:%Y-%m-%d %H:%M}", one.format, one.table or "", one.change)
+    Console().print(shown)
+
+
 @app.command("catalogue")
 def write_catalogue(check: Check = False, root: Root = settings.EXPECTATIONS) -> None:
     """Write expectations/README.md from the contracts."""

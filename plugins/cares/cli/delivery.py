@@ -1,7 +1,9 @@
-"""`cares delivery`: what arrived, what was found in it, what was decided."""
+"""`cares delivery`: what arrived, what was found in it, what was decided, and how to change that."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -9,7 +11,13 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-app = typer.Typer(no_args_is_help=True, help="What arrived, what was found in it, and what was decided.")
+    from cares.deliveries import Change
+
+app = typer.Typer(no_args_is_help=True, help="What arrived, what was found in it, what was decided, and how to change that.")
+
+Delivery = Annotated[int, typer.Argument(help="the delivery's number, from: cares delivery list")]
+Reason = Annotated[str, typer.Option(help="why, in one line, without anything about a person; it is kept with your name")]
+Yes = Annotated[bool, typer.Option("--yes", help="do not ask before doing it")]
 
 State = Literal["received", "held", "accepted", "rejected", "superseded", "withdrawn"]
 
@@ -56,7 +64,7 @@ def show_list(
 
 
 @app.command()
-def show(delivery_id: Annotated[int, typer.Argument(help="the delivery's number")]) -> None:
+def show(delivery_id: Delivery) -> None:
     """Show one delivery: its files, its ledger, the rules that were broken, and what happened to it."""
     from rich.console import Console
 
@@ -67,67 +75,134 @@ def show(delivery_id: Annotated[int, typer.Argument(help="the delivery's number"
 
 
 @app.command()
-def release(
-    delivery_id: Annotated[int, typer.Argument(help="the number of a held delivery")],
-    reason: Annotated[str, typer.Option(help="why its rows may be used although so many are set aside")],
-) -> None:
-    """Accept a delivery that is held because many of its rows are set aside; they stay aside."""
+def hold(delivery_id: Delivery, reason: Reason, yes: Yes = False) -> None:
+    """Take a delivery out of use until somebody releases it. Undone by: release."""
+    _act("hold", delivery_id, reason, yes)
+
+
+@app.command()
+def release(delivery_id: Delivery, reason: Reason, yes: Yes = False) -> None:
+    """Let in what is held, withdrawn, or was rejected by hand; rows that are set aside stay aside. Undone by: hold."""
+    _act("release", delivery_id, reason, yes)
+
+
+@app.command()
+def withdraw(delivery_id: Delivery, reason: Reason, yes: Yes = False) -> None:
+    """Take a delivery back as if it had never come; what it replaced is in use again. Undone by: release."""
+    _act("withdraw", delivery_id, reason, yes)
+
+
+@app.command()
+def reject(delivery_id: Delivery, reason: Reason, yes: Yes = False) -> None:
+    """Refuse a delivery that is not accepted yet. Undone by: release."""
+    _act("reject", delivery_id, reason, yes)
+
+
+@app.command()
+def replay(delivery_id: Delivery, reason: Reason, yes: Yes = False) -> None:
+    """Land, check and decide the kept original files anew, under today's contract, as a new delivery in the same place.
+
+    Undone by: withdraw the new one, release the old one.
+    """
     from rich.console import Console
 
     from cares import deliveries, warehouse
 
     warehouse.ensure_ready()
-    print_delivery(delivery_id, Console())
-    decision = deliveries.decide(delivery_id, released_because=reason)
-    typer.echo(f"Delivery {delivery_id} is {decision.state}: {decision.reason}")
+    console = Console()
+    print_delivery(delivery_id, console)
+    console.print(
+        f"\nIts originals will be taken in anew as a new delivery. Delivery {delivery_id} stays as it is unless the new one is "
+        "accepted; then it is withdrawn in its favour."
+    )
+    agree(yes)
+    with console.status("landing, checking, deciding"):
+        decision = deliveries.replay(delivery_id, reason)
+    print_delivery(decision.delivery_id, console)
     if decision.state != "accepted":
         raise typer.Exit(1)
 
 
+@app.command()
+def letter(delivery_id: Delivery) -> None:
+    """Write the letter to the sender and the list of lines to mend anew, as things stand, and print where they are."""
+    from cares import warehouse
+    from cares.reports import returns
+
+    warehouse.ensure_ready()
+    path = returns.write(delivery_id)
+    if path is None:
+        typer.echo(f"There is nothing to tell the sender about delivery {delivery_id}. See: cares delivery show {delivery_id}")
+        return
+    typer.echo(path)
+    typer.echo(path.with_name(f"delivery_{delivery_id}.csv"))
+
+
+def _act(action: str, delivery_id: int, reason: str, yes: bool) -> None:
+    from cares import deliveries, warehouse
+
+    warehouse.ensure_ready()
+    look_then_do(
+        f"To {action} delivery {delivery_id}: {deliveries.ACTIONS[action].does}.",
+        lambda only_look: deliveries.act(action, delivery_id, reason, only_look=only_look),
+        yes,
+        f"To undo it: {deliveries.ACTIONS[action].undone_by} {delivery_id} --reason '...'",
+    )
+
+
+def look_then_do(what: str, act: Callable[[bool], list[Change]], yes: bool, undo: str) -> None:
+    """Show what an action will touch, ask, do it, and say how it is undone.
+
+    `act` is called with True to look only, then with False. Ends with 1 where it would change nothing or nobody agrees.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(what, soft_wrap=True)
+    table = Table("delivery", "feed", "period", "state", "and then", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for title in ("rows in use", "and then"):
+        table.add_column(title, justify="right")
+    changes = act(True)
+    for change in changes:
+        states = (_coloured(change.state), _coloured(change.state_after))
+        table.add_row(str(change.delivery_id), change.feed, change.period, *states, f"{change.rows:,}", f"{change.rows_after:,}")
+    console.print(table)
+    if all((change.state, change.rows) == (change.state_after, change.rows_after) for change in changes):
+        typer.echo(f"That would change nothing. Why: cares delivery show {changes[0].delivery_id}", err=True)
+        raise typer.Exit(1)
+    agree(yes)
+    act(False)
+    console.print(f"Done; readers see it with the next build (cares build run). {undo}", soft_wrap=True)
+
+
+def agree(yes: bool) -> None:
+    """Ask on a terminal whether to go on; elsewhere only `yes` will do. Ends with 1 where the answer is no."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        typer.echo("Nothing was done. To do it without being asked, add --yes", err=True)
+        raise typer.Exit(1)
+    if not typer.confirm("Go on?"):
+        typer.echo("Nothing was done.")
+        raise typer.Exit(1)
+
+
 def print_delivery(delivery_id: int, console: Console) -> None:
-    """Print one delivery to `console`; exits with 1 when there is none of that number. No value of the data is shown."""
+    """Print one delivery to `console`; raises DeliveryError when there is none of that number. No value of the data is shown."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Column, Table
 
-    from cares import warehouse
+    from cares import deliveries
 
-    with warehouse.safe_errors(), warehouse.connect("engineer") as connection:
-        head = connection.execute(
-            """select feed, period, format, format_version, state, reason, to_char(received_at, 'YYYY-MM-DD HH24:MI')
-               from ledger.delivery where delivery_id = %s""",
-            (delivery_id,),
-        ).fetchone()
-        files = connection.execute(
-            """select coalesce(table_name, file_name), received_rows, unreadable_rows, landed_rows,
-                      accepted_rows, set_aside_rows, erased_rows
-               from ledger.delivery_file where delivery_id = %s order by file_id""",
-            (delivery_id,),
-        ).fetchall()
-        broken = connection.execute(
-            """select result.rule, result.sentence, result.if_broken, result.rows_broken, min(finding.line_number)
-               from ledger.check_result as result
-               join ledger.finding on finding.delivery_id = result.delivery_id and finding.rule = result.rule
-               where result.delivery_id = %s group by 1, 2, 3, 4
-               order by result.rows_broken desc, result.rule""",
-            (delivery_id,),
-        ).fetchall()
-        unreadable = connection.execute(
-            """select file.table_name, line_number, line.problem from ledger.unreadable_line as line
-               join ledger.delivery_file as file using (file_id) where delivery_id = %s order by 1, 2 limit 20""",
-            (delivery_id,),
-        ).fetchall()
-        events = connection.execute(
-            """select to_char(at, 'YYYY-MM-DD HH24:MI'), event, by, reason from ledger.delivery_event
-               where delivery_id = %s order by event_id""",
-            (delivery_id,),
-        ).fetchall()
-    if head is None:
-        typer.echo(f"There is no delivery {delivery_id}. See: cares delivery list", err=True)
-        raise typer.Exit(1)
-    feed, period, format, version, state, reason, at = head
-    console.print(f"[bold]Delivery {delivery_id}[/bold]  {feed}  {period}  ({format} {version}), received {at}")
-    console.print(f"{_coloured(state)}: ", end="")
-    console.print(reason or "not decided yet", markup=False)
+    delivery = deliveries.account(delivery_id)
+    console.print(
+        f"[bold]Delivery {delivery_id}[/bold]  {delivery.feed}  {delivery.period}  "
+        f"({delivery.format} {delivery.format_version}), received {delivery.received_at:%Y-%m-%d %H:%M}"
+    )
+    console.print(f"{_coloured(delivery.state)}: ", end="")
+    console.print(delivery.reason or "not decided yet", markup=False)
     table = Table(
         Column("table", no_wrap=True),
         box=SIMPLE_HEAD,
@@ -136,29 +211,36 @@ def print_delivery(delivery_id: int, console: Console) -> None:
     )
     for title in ("received", "unreadable", "landed", "accepted", "aside", "erased"):
         table.add_column(title, justify="right")
-    for name, *counts in files:
-        table.add_row(name, *(_number(count) for count in counts))
-    if len(files) > 1:
+    counts = [
+        (file.received, file.unreadable, file.landed, file.accepted, file.set_aside, file.erased) for file in delivery.files
+    ]
+    for file, of_file in zip(delivery.files, counts, strict=True):
+        table.add_row(file.name, *map(_number, of_file))
+    if len(counts) > 1:
         table.add_section()
-        totals = [sum(row[column] or 0 for row in files) for column in range(1, 7)]
-        table.add_row("all", *(_number(total) for total in totals))
+        table.add_row("all", *(_number(sum(count or 0 for count in column)) for column in zip(*counts, strict=True)))
     console.print(table)
-    if unreadable:
+    if delivery.unreadable:
         table = Table("table", "line", "why it cannot be read", box=SIMPLE_HEAD, title="Unreadable lines (at most 20 are shown)")
-        for name, line, problem in unreadable:
-            table.add_row(name, str(line), problem)
+        for line in delivery.unreadable:
+            table.add_row(line.table, str(line.line), line.problem)
         console.print(table)
-    if broken:
-        table = Table(box=SIMPLE_HEAD, title="Broken rules")
+    if delivery.broken:
+        findings = sum(rule.rows for rule in delivery.broken)
+        still_open = sum(rule.still_open for rule in delivery.broken)
+        table = Table(box=SIMPLE_HEAD, title=f"Broken rules: {still_open:,} of {findings:,} findings open")
         table.add_column("rows", justify="right")
-        table.add_column("first line", justify="right")
+        table.add_column("open", justify="right")
+        table.add_column("first row", no_wrap=True)
         table.add_column("if broken")
         table.add_column("rule, and what it expects", overflow="fold")
-        for rule, sentence, if_broken, rows, line in broken:
-            table.add_row(_number(rows), str(line), if_broken, f"[bold]{rule}[/bold]: {sentence}")
+        for rule in delivery.broken:
+            expects = f"[bold]{rule.rule}[/bold]: {rule.sentence}"
+            table.add_row(_number(rule.rows), _number(rule.still_open), rule.first, rule.if_broken, expects)
         console.print(table)
-    for at, event, by, why in events:
-        console.print(f"{at}  {event} by {by}: {why or ''}", markup=False, highlight=False)
+    for event in delivery.events:
+        told = f"{event.at:%Y-%m-%d %H:%M}  {event.event} by {event.by}: {event.reason or ''}"
+        console.print(told, markup=False, highlight=False)
 
 
 def _coloured(state: str) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import pwd
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -63,7 +61,16 @@ def sign(*agreements: Agreement) -> None:
                    in_force_until = excluded.in_force_until, on_ending = excluded.on_ending,
                    recorded_at = now(), recorded_by = excluded.recorded_by""",
             [
-                (a.agreement, a.feed, list(a.purposes), a.signed_on, a.in_force_from, a.in_force_until, a.on_ending, _who())
+                (
+                    a.agreement,
+                    a.feed,
+                    list(a.purposes),
+                    a.signed_on,
+                    a.in_force_from,
+                    a.in_force_until,
+                    a.on_ending,
+                    warehouse.who_is_at_work(),
+                )
                 for a in agreements
             ],
         )
@@ -158,11 +165,3 @@ def _problems(agreement: Agreement) -> list[str]:
     if agreement.on_ending not in ON_ENDING:
         problems.append(f"on_ending: found {agreement.on_ending!r}; use {', '.join(ON_ENDING)}")
     return problems
-
-
-def _who() -> str:
-    """Who runs this, by the operating system's word; the environment could say anything."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user {os.getuid()}"

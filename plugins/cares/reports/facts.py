@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg.rows import class_row
 
-from cares import simulated, warehouse
+from cares import promises, simulated, warehouse
+from cares.calendar import Agreed
+from cares.contracts import Period
 
 Row = TypeVar("Row")
 
@@ -76,6 +78,11 @@ class Delivery:
     reason: str | None
     in_build: bool
 
+    @property
+    def of(self) -> Period:
+        """The period that it is for."""
+        return Period(self.period, self.period_start, self.period_end)
+
 
 @dataclass(frozen=True)
 class Check:
@@ -126,6 +133,7 @@ class Facts:
 
     build: Build
     is_simulated: bool
+    agreed: dict[str, Agreed]
     deliveries: defaultdict[str, list[Delivery]]
     files: defaultdict[int, list[File]]
     checks: defaultdict[int, list[Check]]
@@ -160,7 +168,8 @@ def read(build_id: int | None) -> Facts:
             checks[check.delivery_id].append(check)
         models = _rows(connection, ModelOutcome, _MODELS, {"build": build.build_id})
         people = _people(connection)
-    return Facts(build, simulated.is_simulated(), deliveries, files, checks, models, people)
+        agreed = promises.agreed_days(connection)
+    return Facts(build, simulated.is_simulated(), agreed, deliveries, files, checks, models, people)
 
 
 def _build(connection: psycopg.Connection[Any], build_id: int | None) -> Build:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import groupby
 
-from cares.contracts import Contracts, Feed
+from cares.calendar import Horizon, Promised, promised_periods
+from cares.contracts import Contracts, Feed, Period
 from cares.reports import wording
-from cares.reports.calendar import DuePeriod, Horizon, due_periods
 from cares.reports.charts import Chart, chart
 from cares.reports.disclosure import percent, rounded, rounded_total
 from cares.reports.facts import Check, Delivery, Facts, File
@@ -17,6 +18,26 @@ from cares.reports.scores import item_score, quality_score
 
 _GRAVEST_FIRST = (wording.REJECT, wording.SET_ASIDE, wording.VALUE_ASIDE, wording.WARN)
 _COUNTED_WHERE_HIDDEN = 5
+
+
+@dataclass(frozen=True)
+class DuePeriod:
+    """One period of one feed that was due or came: what is to be said of it, and its deliveries, the oldest first."""
+
+    promised: Promised
+    is_overdue: bool
+    state: str
+    deliveries: tuple[Delivery, ...]
+
+    @property
+    def period(self) -> Period:
+        """The period itself."""
+        return self.promised.period
+
+    @property
+    def accepted(self) -> tuple[Delivery, ...]:
+        """The deliveries whose rows the build sees; a later one may bring some of the tables only."""
+        return tuple(delivery for delivery in self.deliveries if delivery.in_build)
 
 
 @dataclass(frozen=True)
@@ -55,6 +76,12 @@ class FeedPicture:
         """The rules that the latest period breaks, the gravest and the most frequent first."""
         return [check for check in self.checks if check.rows_broken]
 
+    @property
+    def no_data_since(self) -> date | None:
+        """The day after the latest period in use where a later one is overdue; None while nothing is."""
+        later = [due for due in self.due if due.is_overdue and self.latest and due.period.start > self.latest.period.end]
+        return self.latest.period.end + timedelta(days=1) if later else None
+
     def in_state(self, state: str) -> list[DuePeriod]:
         """The periods of the calendar that ended in a state."""
         return [due for due in self.due if due.state == state]
@@ -62,7 +89,8 @@ class FeedPicture:
 
 def feed_pictures(facts: Facts, promised: Contracts) -> list[FeedPicture]:
     """A picture of every feed that the contracts promise, by organisation."""
-    horizon = _horizon(facts)
+    came = {delivery.of for of_feed in facts.deliveries.values() for delivery in of_feed}
+    horizon = Horizon.of(facts.build.as_at.date(), came, stand_still=facts.is_simulated)
     return [
         _picture(facts, feed, f"{organisation.file.name}, {feed.file.title}", horizon)
         for organisation in promised.organisations.values()
@@ -70,21 +98,9 @@ def feed_pictures(facts: Facts, promised: Contracts) -> list[FeedPicture]:
     ]
 
 
-def _horizon(facts: Facts) -> Horizon:
-    deliveries = [delivery for of_feed in facts.deliveries.values() for delivery in of_feed]
-    if not facts.is_simulated or not deliveries:
-        return Horizon(facts.build.as_at.date())
-    # Simulated data stand still in their own years: what lies after their latest period is not late.
-    return Horizon(
-        facts.build.as_at.date(),
-        max(delivery.period_start for delivery in deliveries),
-        max(delivery.period_end for delivery in deliveries),
-    )
-
-
 def _picture(facts: Facts, feed: Feed, name: str, horizon: Horizon) -> FeedPicture:
     deliveries = facts.deliveries[feed.slug]
-    due = due_periods(feed, deliveries, horizon)
+    due = _due_periods(facts, feed, horizon)
     accepted = [period for period in due if period.accepted]
     latest = accepted[-1] if accepted else None
     before = accepted[-2] if len(accepted) > 1 else None
@@ -102,6 +118,22 @@ def _picture(facts: Facts, feed: Feed, name: str, horizon: Horizon) -> FeedPictu
         charts=_charts(facts, due),
         score=_score(checks, due),
     )
+
+
+def _due_periods(facts: Facts, feed: Feed, horizon: Horizon) -> list[DuePeriod]:
+    """Every period that was due by the day of the build, and every one that came, in order."""
+    came: dict[str, list[Delivery]] = defaultdict(list)
+    for delivery in facts.deliveries[feed.slug]:
+        came[delivery.period].append(delivery)
+    periods = []
+    for promised in promised_periods(feed, facts.agreed.get(feed.slug), {one[0].of for one in came.values()}, horizon):
+        deliveries = tuple(came[promised.period.label])
+        status = promised.status(horizon.day, has_arrived=any(delivery.in_build for delivery in deliveries))
+        is_overdue = status in ("late", "missing")
+        if deliveries or is_overdue:
+            state = "accepted" if status == "arrived" else deliveries[-1].state if deliveries else status
+            periods.append(DuePeriod(promised, is_overdue, state, deliveries))
+    return periods
 
 
 def _gravest_broken_first(check: Check) -> tuple[bool, int, int]:

@@ -97,14 +97,17 @@ def _every_feed_has_arrived(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
 
 def _nothing_is_overdue(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
     for feed in feeds:
+        if feed.no_data_since:
+            yield Reason(WITH_CARE, f"{feed.name}: no data since {feed.no_data_since}.")
         for state, says in (
+            ("late", "nothing has arrived yet"),
             ("missing", "nothing has arrived"),
             ("rejected", "what arrived was rejected and has not come again"),
             ("held", "what arrived is held and waits for a decision"),
             ("withdrawn", "what arrived was withdrawn"),
             ("received", "what arrived is not decided yet"),
         ):
-            periods = [due.period.label for due in feed.due if due.was_due and due.state == state]
+            periods = [due.period.label for due in feed.due if due.is_overdue and due.state == state]
             if periods and feed.latest is not None:
                 yield Reason(WITH_CARE, f"{feed.name}: {says} for {listed(periods)}.")
 

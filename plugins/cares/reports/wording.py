@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cares.contracts import Feed
+from cares.contracts import Feed, Rule, Table
 from cares.reports.disclosure import shown
 from cares.reports.facts import Check, Delivery, File
 
@@ -20,6 +20,8 @@ _OPPOSITES = (
     (" is not ", " is "),
     (" is ", " is not "),
 )
+
+_CODES_IN_A_SENTENCE = 8
 
 _KEY = "no two rows of a file have the same "
 
@@ -110,3 +112,36 @@ def is_about_nhs_number(check: Check, feed: Feed) -> bool:
     if table is None or column is None:
         return False
     return any(rule.expect in table.patterns and table.patterns[rule.expect].check == "nhs_number" for rule in column.we_expect)
+
+
+def how_to_mend(rule: Rule, table: Table, version: str, feed: Feed) -> str:
+    """What the sender does about a row that breaks a rule, in words that follow an instruction to correct it."""
+    match rule.kind:
+        case "filled":
+            return "fill it"
+        case "filled_when":
+            return f"fill it, or correct {rule.argument.column}"
+        case "unique" if rule.header is None:
+            return f"send each row once; where these are two, correct what should tell them apart: {', '.join(rule.argument)}"
+        case "unique":
+            return "send each row once; where these are two, give each its own"
+        case "not_in_future":
+            return "correct the day; it cannot lie after the day on which the file is sent"
+        case "not_before":
+            return f"correct this day or {rule.argument}, so that they come in that order"
+        case "at_most_characters":
+            return f"shorten it to at most {rule.argument} characters"
+        case "between":
+            return f"write a number from {rule.argument[0]:g} to {rule.argument[1]:g}, in digits only"
+        case "refers_to":
+            other, _, header = rule.argument.partition(".")
+            return f"correct it, or send the row of {other} that has it as its {header}"
+        case "in_version":
+            return "leave this file out, or ask us to take the version of the format that has it"
+        case "one_of":
+            accepted = [*table.codes(rule.argument, version), *feed.file.local_codes.get(rule.argument, {})]
+            if len(accepted) <= _CODES_IN_A_SENTENCE:
+                return f"use one of: {', '.join(accepted)}"
+            return f"use one of the {len(accepted)} accepted codes, which expectations/README.md lists under {rule.argument}"
+        case pattern:
+            return f"write it like {table.patterns[pattern].looks_like}"

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 MARKER = "SIMULATED.txt"
+COMPLETE = "complete.done"
 FOLDERS = ("outbox", "answer_key")
 _WARNING = """SIMULATED DATA
 
@@ -44,13 +45,17 @@ def prepare(out: Path, how: str) -> None:
 
 
 def deliver(out: Path, feed: str, folder: str, files: dict[str, bytes]) -> None:
-    """Write one delivery so that nobody sees half of it: into a hidden folder, which then gets its name."""
+    """Write one delivery so that nobody sees half of it: into a hidden folder, which then gets its name.
+
+    A file says that it is complete, so that whoever collects it need not wait and see.
+    """
     place = out / "outbox" / feed
     place.mkdir(parents=True, exist_ok=True)
     hidden = place / f".{folder}"
     hidden.mkdir()
     for name, content in files.items():
         (hidden / name).write_bytes(content)
+    (hidden / COMPLETE).touch()
     hidden.rename(place / folder)
 
 

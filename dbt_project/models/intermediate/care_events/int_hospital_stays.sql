@@ -4,6 +4,7 @@ with episodes as (
     select
         organisation,
         feed,
+        delivery_id,
         line_number,
         local_person_id,
         spell_number,
@@ -32,6 +33,7 @@ with episodes as (
         ) as telling
     from {{ ref('stg_apc__episodes') }}
     where superseded_at is null and {{ left_out_of_hospital_stays() }} is null
+        and {{ is_of_a_touched_event() }}
 ),
 
 ordered as (
@@ -70,7 +72,8 @@ stays as (
         min(primary_diagnosis_code) filter (where is_first) as primary_diagnosis_code,
         min(primary_procedure_code) filter (where is_first) as primary_procedure_code,
         count(*) filter (where telling = 1) as episodes,
-        count(*) as source_rows
+        count(*) as source_rows,
+        array_agg(distinct delivery_id) as delivery_ids
     from ordered
     group by organisation, spell_number
 )
@@ -100,5 +103,6 @@ select
     primary_diagnosis_code,
     primary_procedure_code,
     episodes,
-    source_rows
+    source_rows,
+    delivery_ids
 from stays

@@ -29,23 +29,23 @@ with events as (
         case when {{ social_care_event_kind('event_type') }} <> 'service' then ended_on end as end_that_tells_apart
     from {{ ref('stg_cld__events') }}
     where superseded_at is null and {{ left_out_of_social_care_events() }} is null
+        and {{ is_of_a_touched_event() }}
 ),
 
 told as (
     select
         *,
         row_number() over (
-            partition by
-                organisation, local_person_id, kind, started_on, end_that_tells_apart, client_type, route_of_access,
-                assessment_type, service_type, service_component
-            order by period_end desc, ended_on desc nulls first, delivery_id desc, line_number desc
+            same_event order by period_end desc, ended_on desc nulls first, delivery_id desc, line_number desc
         ) as telling,
-        count(*) over (
-            partition by
-                organisation, local_person_id, kind, started_on, end_that_tells_apart, client_type, route_of_access,
-                assessment_type, service_type, service_component
-        ) as source_rows
+        count(*) over same_event as source_rows,
+        array_agg(delivery_id) over same_event as delivery_ids
     from events
+    window same_event as (
+        partition by
+            organisation, local_person_id, kind, started_on, end_that_tells_apart, client_type, route_of_access,
+            assessment_type, service_type, service_component
+    )
 )
 
 select
@@ -55,6 +55,7 @@ select
         coalesce(service_type, ''), coalesce(service_component, '')
     )) as social_care_event_id,
     {{ person_record_id('organisation', 'cld', 'local_person_id') }} as person_record_id,
+    local_person_id,
     organisation,
     feed,
     kind,
@@ -73,6 +74,7 @@ select
     unit_cost_gbp,
     cost_frequency,
     planned_units_per_week,
-    source_rows
+    source_rows,
+    delivery_ids
 from told
 where telling = 1

@@ -10,9 +10,11 @@ with homes as (
         uprn,
         started_on,
         ended_on,
-        main_local_person_id
+        main_local_person_id,
+        delivery_id
     from {{ ref('stg_housing__tenancies') }}
     where superseded_at is null and {{ left_out_of_homes() }} is null
+        and {{ is_of_a_touched_event() }}
     order by organisation, tenancy_reference, period_end desc, delivery_id desc, line_number desc
 ),
 
@@ -20,12 +22,14 @@ members as (
     select
         *,
         row_number() over (
-            partition by organisation, tenancy_reference, local_person_id
-            order by moved_in_on desc nulls last, delivery_id desc, line_number desc
+            same_member order by moved_in_on desc nulls last, delivery_id desc, line_number desc
         ) as telling,
-        count(*) over (partition by organisation, tenancy_reference, local_person_id) as source_rows
+        count(*) over same_member as source_rows,
+        array_agg(delivery_id) over same_member as delivery_ids
     from {{ ref('stg_housing__household_members') }}
     where superseded_at is null and {{ left_out_of_tenancies() }} is null
+        and {{ is_of_a_touched_event() }}
+    window same_member as (partition by organisation, tenancy_reference, local_person_id)
 )
 
 select
@@ -44,7 +48,8 @@ select
     greatest(homes.started_on, members.moved_in_on) as started_on,
     least(homes.ended_on, members.moved_out_on) as ended_on,
     homes.tenancy_reference is not null as has_tenancy,
-    members.source_rows
+    members.source_rows,
+    array_remove(members.delivery_ids || homes.delivery_id, null) as delivery_ids
 from members
 left join homes
     on homes.organisation = members.organisation

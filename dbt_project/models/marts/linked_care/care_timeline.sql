@@ -10,6 +10,5 @@ select
     events.ended_on,
     events.ended_at
 from {{ ref('int_care_events') }} as events
-left join {{ source('person_index', 'membership') }} as membership
+left join {{ source('person_index', 'membership_in_build') }} as membership
     on membership.person_record_id = events.person_record_id
-    and membership.valid_to is null

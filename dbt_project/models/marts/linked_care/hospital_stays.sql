@@ -27,6 +27,5 @@ select
     stays.episodes,
     stays.source_rows
 from {{ ref('int_hospital_stays') }} as stays
-left join {{ source('person_index', 'membership') }} as membership
+left join {{ source('person_index', 'membership_in_build') }} as membership
     on membership.person_record_id = stays.person_record_id
-    and membership.valid_to is null

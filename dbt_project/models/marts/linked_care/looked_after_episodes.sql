@@ -14,6 +14,5 @@ select
     episodes.reason_for_placement_change_code,
     episodes.source_rows
 from {{ ref('int_looked_after_episodes') }} as episodes
-left join {{ source('person_index', 'membership') }} as membership
+left join {{ source('person_index', 'membership_in_build') }} as membership
     on membership.person_record_id = episodes.person_record_id
-    and membership.valid_to is null

@@ -13,9 +13,8 @@ with records as (
                 records.person_record_id
         ) as rank
     from {{ ref('int_person_records') }} as records
-    inner join {{ source('person_index', 'membership') }} as membership
+    inner join {{ source('person_index', 'membership_in_build') }} as membership
         on membership.person_record_id = records.person_record_id
-        and membership.valid_to is null
     where records.is_in_force
 )
 

@@ -22,6 +22,5 @@ select
     events.planned_units_per_week,
     events.source_rows
 from {{ ref('int_social_care_events') }} as events
-left join {{ source('person_index', 'membership') }} as membership
+left join {{ source('person_index', 'membership_in_build') }} as membership
     on membership.person_record_id = events.person_record_id
-    and membership.valid_to is null

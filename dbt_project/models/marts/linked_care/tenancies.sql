@@ -15,6 +15,5 @@ select
     tenancies.ended_on,
     tenancies.source_rows
 from {{ ref('int_tenancies') }} as tenancies
-left join {{ source('person_index', 'membership') }} as membership
+left join {{ source('person_index', 'membership_in_build') }} as membership
     on membership.person_record_id = tenancies.person_record_id
-    and membership.valid_to is null

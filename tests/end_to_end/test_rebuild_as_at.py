@@ -1,0 +1,110 @@
+"""The facts of an earlier day, again: what was accepted, released and linked then, and nothing that came since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from cares import builds, deliveries
+from cares.deliveries import Row
+from end_to_end.receiving import EXTRACTS, sign_agreement
+from fresh_warehouse import FreshWarehouse
+
+AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
+Facts = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Story:
+    """What analysts read on the earlier day and after all that came since; and what the rebuilt day shows."""
+
+    then: Facts
+    later: Facts
+    rebuilt: Facts
+    published: int
+    rebuilt_build: int
+
+
+@pytest.fixture(scope="module")
+def story(warehouse_of_module: FreshWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    """March is delivered with a bad row and published. Then the row is released, somebody's NHS number becomes known, a
+    household leaves, April comes and is withdrawn; and all of that is published."""
+    sign_agreement("torus/tenancies")
+    march = deliver(tmp_path_factory.mktemp("march"), "2019-03", ("02/04/2015,,M001", "30/02/2015,,M001"))
+    other = deliver(tmp_path_factory.mktemp("february"), "2019-02")
+    builds.build()
+    then, day = facts(warehouse_of_module, "insight"), datetime.now(UTC)
+
+    deliveries.release_rows([Row(march.delivery_id, "tenancies", 2)], "The day is not known")
+    deliver(tmp_path_factory.mktemp("corrected"), "2019-02", ("Assured", "Secure"))
+    april = deliver(tmp_path_factory.mktemp("april"), "2019-04", ("T012,", "T099,"), ("Assured", "Licence"))
+    deliveries.act("withdraw", march.delivery_id, "Torus sends it again")
+    published = builds.build()
+    later = facts(warehouse_of_module, "insight")
+    assert {other.state, april.state} == {"accepted"}
+
+    rebuilt_build = builds.rebuild(day)
+    yield Story(then, later, facts(warehouse_of_module, "insight_as_at"), published, rebuilt_build)
+
+
+def deliver(folder: Path, period: str, *changes: tuple[str, str]) -> deliveries.Decision:
+    for file in AS_PROMISED:
+        text = file.read_text()
+        for before, after in changes:
+            text = text.replace(before, after)
+        (folder / file.name).write_text(text)
+    return deliveries.receive("torus/tenancies", sorted(folder.iterdir()), period)
+
+
+def facts(warehouse: FreshWarehouse, schema: str) -> Facts:
+    """Every row of every table of a schema, as the analyst reads them."""
+    with warehouse.connect("analyst") as connection:
+        tables = connection.execute(
+            """select relname from pg_class where relnamespace = %s::regnamespace and relkind in ('r', 'v') order by 1""",
+            (schema,),
+        ).fetchall()
+        return {
+            table: sorted(
+                str(row)
+                for (row,) in connection.execute(
+                    sql.SQL("select to_jsonb(one) from {} as one").format(sql.Identifier(schema, table))
+                )
+            )
+            for (table,) in tables
+        }
+
+
+def test_the_earlier_day_s_facts_come_again_to_the_row(story: Story) -> None:
+    assert story.rebuilt == story.then
+    assert story.later != story.then
+
+
+def test_what_is_published_stays(story: Story, warehouse_of_module: FreshWarehouse) -> None:
+    assert builds.published_build() == story.published
+    assert facts(warehouse_of_module, "insight") == story.later
+
+
+def test_a_rebuilt_day_is_no_new_work_and_no_step_back(story: Story) -> None:
+    assert not builds.has_work()
+    with pytest.raises(builds.BuildError, match="shows an earlier day; it stands in insight_as_at and is never published"):
+        builds.publish(story.rebuilt_build)
+
+
+def test_nothing_of_its_own_making_is_left_and_analysts_read_no_more_than_before(
+    story: Story, warehouse_of_module: FreshWarehouse
+) -> None:
+    schemas = {name for (name,) in warehouse_of_module.rows("select nspname from pg_namespace")}
+    assert not {name for name in schemas if name.endswith(("__rewound", "__next"))}
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        warehouse_of_module.rows("select 1 from linked_care_as_at.persons", role="analyst")
+
+
+def test_a_day_ahead_is_refused(story: Story) -> None:
+    with pytest.raises(builds.BuildError, match="has not come yet"):
+        builds.rebuild(datetime.now(UTC) + timedelta(hours=1))
