@@ -1,6 +1,6 @@
 """What was accepted is cleaned, its people are recognised, and the linked dataset is built, tested and published.
 
-Runs when an organisation's delivery was accepted, and every night. A burst of deliveries makes one build: a run waits
+Runs when rows of any feed were accepted or taken back, and every night. A burst of deliveries makes one build: a run waits
 until none is arriving, takes its work from the ledger, and is skipped where nothing is new. dbt runs one at a time, in
 the pool `dbt`. Nobody sees a build before all of it is tested and published.
 """
@@ -11,13 +11,14 @@ from airflow.sdk import DAG, Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTi
 from airflow.sdk.exceptions import AirflowSkipException
 
 from cares import contracts, deliveries
+from cares_pages.delivery_tasks import RETRY_WHEN_INTERRUPTED, accepted
 
 with DAG(
     "build_linked_dataset",
     description="Staging, person index, care events, linked care, insight, publish",
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 2 * * *", timezone="Europe/London"),
-        assets=AssetAny(*(Asset(f"accepted/{organisation}") for organisation in contracts.load().organisations)),
+        assets=AssetAny(*map(accepted, contracts.load().feeds)),
     ),
     catchup=False,
     max_active_runs=1,
@@ -25,8 +26,8 @@ with DAG(
     tags=["build"],
     default_args={"owner": "data engineering", "pool": "dbt"},
 ):
-
-    @task.sensor(poke_interval=5, timeout=3600, pool="default_pool")
+    # Only the waiting is tried again: a build that was interrupted is begun anew by the next run.
+    @task.sensor(poke_interval=5, timeout=3600, pool="default_pool", **RETRY_WHEN_INTERRUPTED)
     def nothing_is_arriving() -> bool:
         return not deliveries.are_arriving()
 

@@ -1,17 +1,20 @@
 """Each organisation's deliveries are collected from its outbox, landed as sent, checked against its contracts and decided.
 
 One DAG for each organisation, so that one that sends late or wrong delays nobody else. A delivery that is refused or
-rejected is red, with what to do about it in its log; the others go on. Only ids pass from task to task.
+rejected is red, with what to do about it in its log and on its page (button "Delivery"); the others go on. What is held
+waits for a person: see `handle_deliveries`. Only ids pass from task to task; tried again is what the database interrupted.
 """
 
 from __future__ import annotations
 
 import os
 
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, ObjectStoragePath, get_current_context, task
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import DAG, CronTriggerTimetable, ObjectStoragePath, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cares import contracts, deliveries
+from cares_pages.delivery_tasks import ACCEPTED, RETRY_WHEN_INTERRUPTED, announce, delivery_task
 
 OUTBOX = ObjectStoragePath(os.environ["CARES_OUTBOX"])
 
@@ -26,11 +29,10 @@ def receive(organisation: str) -> None:
         if reasons := deliveries.refusals(organisation, OUTBOX):
             raise AirflowFailException("Not taken: " + "; ".join(reasons))
 
-    @task(map_index_template="{{ delivery }}", retries=1)
+    @delivery_task
     def land(delivery: int) -> int:
         from cares import landing
 
-        get_current_context()["delivery"] = deliveries.title(delivery)
         landing.land(delivery)
         return delivery
 
@@ -41,18 +43,27 @@ def receive(organisation: str) -> None:
         checks.check(landed)
         return list(landed)
 
-    @task(map_index_template="{{ delivery }}", outlets=[Asset(f"accepted/{organisation}")])
+    @delivery_task(outlets=[ACCEPTED])
     def decide(delivery: int) -> None:
-        get_current_context()["delivery"] = deliveries.title(delivery)
         decision = deliveries.decide(delivery)
         if decision.state == "rejected":
             raise AirflowFailException(f"Rejected: {decision.reason}. More: cares delivery show {delivery}")
         if decision.state == "held":
             raise AirflowSkipException(f"Held: {decision.reason}. More: cares delivery show {delivery}")
+        announce(delivery)
+
+    @delivery_task(trigger_rule="all_done")
+    def tell_sender(delivery: int) -> None:
+        from cares.reports import returns
+
+        returns.write(delivery)
 
     collected = collect()
+    checked = check(land.expand(delivery=collected))
+    decided = decide.expand(delivery=checked)
     collected >> not_taken()
-    decide.expand(delivery=check(land.expand(delivery=collected)))
+    # A run is as red as its last tasks: without `all_taken`, a rejected delivery would not show in the list of DAGs.
+    decided >> [tell_sender.expand(delivery=checked), EmptyOperator(task_id="all_taken")]
 
 
 for organisation in contracts.load().organisations.values():
@@ -64,6 +75,6 @@ for organisation in contracts.load().organisations.values():
         max_active_runs=1,
         doc_md=__doc__,
         tags=["receive", organisation.slug],
-        default_args={"owner": "data engineering"},
+        default_args={"owner": "data engineering", **RETRY_WHEN_INTERRUPTED},
     ):
         receive(organisation.slug)

@@ -1,4 +1,4 @@
-"""One PostgreSQL server for the whole test session, and a fresh migrated database for each test that asks.
+"""One PostgreSQL server for each process of a test session, and a fresh migrated database for each test that asks.
 
 All run-time state of a test session lies in a temporary folder, which is set before `cares.settings`
 is imported; nothing of the clone's own `var/` is read or written.
@@ -46,14 +46,14 @@ def warehouse_server() -> Iterator[None]:
 @pytest.fixture
 def warehouse(warehouse_server: None) -> Iterator[FreshWarehouse]:
     """A fresh database for this test."""
-    with fresh_warehouse() as fresh:
+    with fresh_warehouse("cares_test") as fresh:
         yield fresh
 
 
 @pytest.fixture(scope="module")
 def warehouse_of_module(warehouse_server: None) -> Iterator[FreshWarehouse]:
     """A fresh database for all tests of a module; a test uses this one or `warehouse`, not both."""
-    with fresh_warehouse() as fresh:
+    with fresh_warehouse("cares_test_of_module") as fresh:
         yield fresh
 
 
@@ -62,6 +62,13 @@ def demo() -> Iterator[FinishedDemo]:
     """The demo, after it has run."""
     with finished_demo(SESSION_VAR / "demo") as finished:
         yield finished
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where processes share the tests, those of one file stay together, and so do all that look at the one demo."""
+    for item in items:
+        looks_at_demo = "demo" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("demo" if looks_at_demo else item.location[0]))
 
 
 def pytest_unconfigure() -> None:

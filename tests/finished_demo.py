@@ -25,6 +25,12 @@ class FinishedDemo:
         """Run a command where the demo ran."""
         return run_cares(self.var, *words, given=given, **environment)
 
+    def ask(self, role: str, query: str) -> str:
+        """What `cares warehouse psql` answers a role: its columns between "|", no header."""
+        answer = self.cares("warehouse", "psql", "--role", role, given=f"\\pset format unaligned\n\\pset tuples_only\n{query}")
+        assert answer.returncode == 0, answer.stderr
+        return "\n".join(line for line in answer.stdout.splitlines() if not line.endswith((" is unaligned.", " is on.")))
+
 
 def run_cares(var: Path, *words: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a `cares` command in its own process, with `var` as its folder."""

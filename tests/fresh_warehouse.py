@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from psycopg import sql
 from cares import warehouse
 
 TEMPLATE = "cares_template"
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,11 @@ class FreshWarehouse:
 
 
 @contextmanager
-def fresh_warehouse() -> Iterator[FreshWarehouse]:
-    """Copy the session's template, let `cares` work in the copy, and drop it."""
-    name = f"cares_test_{next(_numbers)}"
+def fresh_warehouse(name: str) -> Iterator[FreshWarehouse]:
+    """Copy the session's template, let `cares` work in the copy, and drop it.
+
+    The next one may have the same name: dbt then need not read the whole project again.
+    """
     warehouse.create_database(name, template=TEMPLATE)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CARES_WAREHOUSE_DATABASE", name)

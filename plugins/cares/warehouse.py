@@ -8,6 +8,7 @@ own. Passwords are made here and kept under `VAR/secrets`.
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import pwd
 from collections.abc import Iterator
@@ -225,6 +226,19 @@ def who_is_at_work() -> str:
         return pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         return f"user {os.getuid()}"
+
+
+class _WithoutValues(logging.Filter):
+    """Of an error that psycopg passes over because another one is on its way, it logs the text, which quotes the data."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Leave the condition in the record, and not the text."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_without_values(part) if isinstance(part, psycopg.Error) else part for part in record.args)
+        return True
+
+
+logging.getLogger("psycopg").addFilter(_WithoutValues())
 
 
 def _without_values(error: psycopg.Error) -> str:

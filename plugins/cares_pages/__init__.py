@@ -1,1 +1,1 @@
-"""What this project adds to Airflow: its pages, and the first preparation of Airflow's database."""
+"""What this project adds to Airflow: its pages, what its DAG files share, and the first preparation of Airflow's database."""

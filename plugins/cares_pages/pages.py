@@ -1,4 +1,4 @@
-"""The page "Deliveries and builds": what arrived, what became of it, and what was built from it.
+"""The pages "Deliveries and builds" and "Delivery": what arrived, what became of it, and what was built from it.
 
 It reads the ledger as the role `engineer`, which sees no row of anybody's care. Every way in asks who is there: an app
 of a plugin is open to anybody unless it does so itself.
@@ -6,8 +6,9 @@ of a plugin is open to anybody unless it does so itself.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jinja2
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
@@ -16,7 +17,9 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
 from psycopg.rows import dict_row
 
-from cares import settings, simulated, warehouse
+from cares import deliveries, promises, settings, simulated, warehouse
+
+Row = TypeVar("Row")
 
 _DELIVERIES_SHOWN = 200
 _BUILDS_SHOWN = 10
@@ -51,9 +54,9 @@ async def nothing_from_elsewhere(request: Any, call_next: Any) -> Response:
 
 @app.get("/")
 def deliveries_and_builds() -> HTMLResponse:
-    """The page itself."""
+    """What each organisation promised and sent, and what was built."""
     with warehouse.safe_errors(), warehouse.connect("engineer", row_factory=dict_row) as connection:
-        deliveries = connection.execute(
+        arrived = connection.execute(
             """select delivery.*, counted.*
                from ledger.delivery
                cross join lateral (
@@ -68,15 +71,24 @@ def deliveries_and_builds() -> HTMLResponse:
             "select * from ledger.model_outcome where build_id = any(%s) order by finished_at, model",
             ([build["build_id"] for build in builds],),
         ).fetchall()
-    return HTMLResponse(
-        _templates.get_template("deliveries_and_builds.html").render(
-            simulated=simulated.WORD if simulated.is_simulated() else None,
-            organisations=_by(deliveries, "organisation"),
-            builds=builds,
-            outcomes=_by(outcomes, "build_id"),
-            reports={build["build_id"] for build in builds if _report(build["build_id"]).exists()},
-        )
+    sent = _by(arrived, lambda delivery: delivery["organisation"])
+    promised = _by(promises.standing(), lambda standing: standing.feed.partition("/")[0])
+    return _page(
+        "deliveries_and_builds.html",
+        organisations={name: (promised.get(name, []), sent.get(name, [])) for name in sorted({*promised, *sent})},
+        builds=builds,
+        outcomes=_by(outcomes, lambda outcome: outcome["build_id"]),
+        reports={build["build_id"] for build in builds if _report(build["build_id"]).exists()},
     )
+
+
+@app.get("/deliveries/{delivery_id}")
+def delivery(delivery_id: int) -> HTMLResponse:
+    """All that the ledger says of one delivery, and what can be done with it."""
+    try:
+        return _page("delivery.html", delivery=deliveries.account(delivery_id))
+    except deliveries.DeliveryError as error:
+        raise HTTPException(404, str(error)) from None
 
 
 @app.get("/quality/{build_id}")
@@ -87,12 +99,17 @@ def quality_report(build_id: int) -> HTMLResponse:
     return HTMLResponse(_report(build_id).read_text(encoding="utf-8"))
 
 
+def _page(template: str, **what: Any) -> HTMLResponse:
+    word = simulated.WORD if simulated.is_simulated() else None
+    return HTMLResponse(_templates.get_template(template).render(simulated=word, **what))
+
+
 def _report(build_id: int) -> Path:
     return settings.VAR / "reports" / f"quality_{build_id}.html"
 
 
-def _by(rows: list[dict[str, Any]], column: str) -> dict[Any, list[dict[str, Any]]]:
-    groups: dict[Any, list[dict[str, Any]]] = {}
+def _by(rows: list[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+    groups: dict[Any, list[Row]] = {}
     for row in rows:
-        groups.setdefault(row[column], []).append(row)
-    return dict(sorted(groups.items()))
+        groups.setdefault(key(row), []).append(row)
+    return groups

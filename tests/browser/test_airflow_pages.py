@@ -54,7 +54,9 @@ def page(demo: FinishedDemo, airflow: str) -> Iterator[Page]:
         chromium.close()
 
 
-@pytest.mark.parametrize("path", ["/cares/", "/cares/quality/1", "/cares/docs", "/cares/openapi.json", "/api/v2/dags"])
+@pytest.mark.parametrize(
+    "path", ["/cares/", "/cares/deliveries/1", "/cares/quality/1", "/cares/docs", "/cares/openapi.json", "/api/v2/dags"]
+)
 def test_nobody_gets_in_without_the_login(airflow: str, path: str) -> None:
     with pytest.raises(urllib.error.HTTPError) as refusal:
         urllib.request.urlopen(f"{airflow}{path}")
@@ -62,10 +64,11 @@ def test_nobody_gets_in_without_the_login(airflow: str, path: str) -> None:
     assert refusal.value.code in (401, 404)
 
 
-def test_the_list_shows_every_organisation_and_the_builder(page: Page, airflow: str) -> None:
+def test_the_list_shows_every_organisation_and_what_follows(page: Page, airflow: str) -> None:
     page.goto(f"{airflow}/dags")
 
-    for name in ("receive__council", "receive__sthk", "receive__torus", "build_linked_dataset", "report_quality"):
+    receivers = ("receive__council", "receive__sthk", "receive__torus")
+    for name in (*receivers, "handle_deliveries", "build_linked_dataset", "report_quality", "watch_promises"):
         page.get_by_role("link", name=name, exact=True).wait_for()
 
 
@@ -83,6 +86,17 @@ def test_a_rejected_delivery_is_red_and_says_what_to_do(page: Page, airflow: str
     page.get_by_text(re.compile("the mandatory column .* is missing; send the file")).first.wait_for()
 
 
+def test_a_button_leads_from_the_failed_task_to_the_page_of_the_delivery(page: Page, airflow: str) -> None:
+    page.goto(f"{airflow}/task_instances?task_state=failed")
+    page.get_by_role("link", name=re.compile("admitted_patient_care 2018-11")).first.click()
+    page.get_by_role("link", name="Details").click()
+    page.get_by_role("link", name="Delivery", exact=True).click()
+
+    page.get_by_role("heading", name="sthk/admitted_patient_care 2018-11").wait_for()
+    page.get_by_role("note").get_by_text("SIMULATED DATA").wait_for()
+    page.get_by_text(re.compile(r"cares delivery replay \d+ --reason")).wait_for()
+
+
 def test_our_page_shows_deliveries_builds_and_the_report(page: Page, airflow: str) -> None:
     page.goto(f"{airflow}/plugin/deliveries-and-builds")
     ours = page.frame_locator("iframe")
@@ -94,6 +108,50 @@ def test_our_page_shows_deliveries_builds_and_the_report(page: Page, airflow: st
     ours.get_by_role("cell", name="care_timeline", exact=True).wait_for()
     ours.get_by_role("link", name="Quality report").click()
     ours.get_by_role("heading", name="Quality report of build 1").wait_for()
+
+
+def test_our_page_opens_the_page_of_each_delivery(page: Page, airflow: str) -> None:
+    page.goto(f"{airflow}/plugin/deliveries-and-builds")
+    ours = page.frame_locator("iframe")
+
+    ours.locator("tr", has_text="looked_after_children").get_by_role("link").first.click()
+    ours.get_by_role("heading", name="council/looked_after_children 2018-19").wait_for()
+    ours.get_by_role("heading", name="What can be done").wait_for()
+    ours.get_by_role("link", name="All deliveries and builds").click()
+    ours.get_by_role("heading", name="Deliveries and builds").wait_for()
+
+
+def test_a_delivery_is_held_once_somebody_has_seen_what_that_touches_and_approved_it(
+    page: Page, airflow: str, demo: FinishedDemo
+) -> None:
+    page.request.patch(f"{airflow}/api/v2/dags/build_linked_dataset", data={"is_paused": True})  # no build need follow here
+    number = demo.ask("engineer", "select max(delivery_id) from ledger.delivery where state = 'accepted'")
+    asked = {"action": "hold", "delivery": int(number), "reason": "The council asked for it"}
+    runs = f"{airflow}/api/v2/dags/handle_deliveries/dagRuns"
+    run = page.request.post(runs, data={"logical_date": None, "conf": asked}).json()["dag_run_id"]
+
+    wait_until(page, f"{runs}/{run}/taskInstances/approve", "awaiting_input")
+    page.goto(f"{airflow}/dags/handle_deliveries/runs/{run}/tasks/approve/required_actions")
+    page.get_by_role("cell", name="held", exact=True).wait_for()
+    assert demo.ask("engineer", f"select state from ledger.delivery where delivery_id = {number}") == "accepted"
+    page.get_by_role("button", name="Approve").click()
+    wait_until(page, f"{runs}/{run}/taskInstances/carry_out", "success")
+
+    told = demo.ask(
+        "engineer", f"select event, by, reason from ledger.delivery_event where delivery_id = {number} order by event_id"
+    )
+    assert told.splitlines()[-1] == "held|engineer|The council asked for it"
+    undone = demo.cares("delivery", "release", number, "--reason", "It was right after all", "--yes")
+    assert undone.returncode == 0, undone.stderr
+
+
+def wait_until(page: Page, task: str, state: str) -> None:
+    """Return when a task, given by its address in Airflow's API, is in a state."""
+    for _ in range(120):
+        if page.request.get(task).json()["state"] == state:
+            return
+        page.wait_for_timeout(1000)
+    pytest.fail(f"{task} is not {state} after two minutes")
 
 
 def test_no_page_asked_another_host_for_anything(page: Page, airflow: str) -> None:

@@ -8,17 +8,20 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from airflow.sdk import RetryAction
 
-from cares import contracts
+from cares import contracts, deliveries, warehouse
 from cares.builds import LAYERS
 from cares.settings import ROOT
 
 if TYPE_CHECKING:
     from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG
 
 DAG_FILES = sorted((ROOT / "dags").glob("*.py"))
 ONE_SCREEN = 80
@@ -43,10 +46,10 @@ def test_every_file_can_be_read(dags: DagBag) -> None:
     assert dags.import_errors == {}
 
 
-def test_there_is_one_dag_for_each_organisation_and_one_that_builds(dags: DagBag) -> None:
-    organisations = contracts.load().organisations
+def test_there_is_one_dag_for_each_organisation_and_one_for_each_thing_that_follows(dags: DagBag) -> None:
+    follows = {"build_linked_dataset", "handle_deliveries", "report_quality", "watch_promises"}
 
-    assert set(dags.dags) == {f"receive__{slug}" for slug in organisations} | {"build_linked_dataset", "report_quality"}
+    assert set(dags.dags) == {f"receive__{slug}" for slug in contracts.load().organisations} | follows
 
 
 def test_reading_them_imports_nothing_heavy(tmp_path: Path) -> None:
@@ -78,12 +81,76 @@ def named(organisation: contracts.Organisation, slug: str) -> contracts.Organisa
     return contracts.Organisation(slug, organisation.file, organisation.feeds)
 
 
-def test_a_delivery_is_landed_before_it_is_checked_and_checked_before_it_is_decided(dags: DagBag) -> None:
+def test_a_delivery_is_landed_then_checked_then_decided_and_then_its_sender_is_told(dags: DagBag) -> None:
     receive = dags.dags["receive__sthk"]
 
     assert receive.get_task("collect").downstream_task_ids == {"land", "not_taken"}
     assert receive.get_task("land").downstream_task_ids == {"check"}
-    assert receive.get_task("check").downstream_task_ids == {"decide"}
+    assert receive.get_task("check").downstream_task_ids == {"decide", "tell_sender"}
+    assert receive.get_task("decide").downstream_task_ids == {"tell_sender", "all_taken"}
+
+
+def test_the_sender_of_a_rejected_delivery_is_told_and_the_run_is_red_all_the_same(dags: DagBag) -> None:
+    """A run is as red as its last tasks: what runs whatever happened before would make it green."""
+    receive = dags.dags["receive__sthk"]
+
+    assert receive.get_task("tell_sender").trigger_rule == "all_done"
+    assert receive.get_task("all_taken").trigger_rule == "all_success"
+    assert receive.get_task("all_taken").downstream_task_ids == set()
+
+
+def test_each_task_about_one_delivery_has_its_name_and_a_button_to_its_page(dags: DagBag) -> None:
+    for name in ("land", "decide", "tell_sender"):
+        task = dags.dags["receive__council"].get_task(name)
+        assert task.partial_kwargs["map_index_template"] == "{{ delivery_title }}"
+        (button,) = task.operator_extra_links
+        operator = SimpleNamespace(op_kwargs={"delivery": 12})
+        assert (button.name, button.get_link(operator, ti_key=None)) == ("Delivery", "/cares/deliveries/12")
+
+
+def test_the_builder_follows_every_feed_and_no_other_dag_builds(dags: DagBag) -> None:
+    """Asset events are for each feed, so that it can be seen whose rows made a build."""
+    followed = {name for dag in dags.dags.values() for name in assets_of(dag)}
+
+    assert assets_of(dags.dags["build_linked_dataset"]) == {f"accepted/{feed}" for feed in contracts.load().feeds}
+    assert followed == assets_of(dags.dags["build_linked_dataset"]) | {"published/linked_dataset"}
+
+
+def assets_of(dag: DAG) -> set[str]:
+    """The names of the assets of which any event starts a DAG."""
+    condition = getattr(dag.timetable, "asset_condition", None)
+    return {asset.name for asset in getattr(condition, "objects", [condition]) if asset}
+
+
+def test_only_what_the_database_interrupted_is_tried_again(dags: DagBag) -> None:
+    policy = dags.dags["receive__torus"].get_task("decide").retry_policy
+
+    def tried_again(error: Exception) -> bool:
+        return policy.evaluate(error, try_number=1, max_tries=3).action == RetryAction.RETRY
+
+    assert tried_again(warehouse.WarehouseInterrupted("a lock did not come in time"))
+    assert not tried_again(warehouse.WarehouseError("a check constraint is broken"))
+    assert not tried_again(deliveries.DeliveryError("there is no such delivery"))
+    assert not tried_again(ZeroDivisionError())
+
+
+def test_every_retry_is_bounded(dags: DagBag) -> None:
+    assert {task.retries for dag in dags.dags.values() for task in dag.tasks} == {0, 3}
+
+
+def test_what_a_person_approved_is_never_done_a_second_time_by_itself(dags: DagBag) -> None:
+    handle = dags.dags["handle_deliveries"]
+
+    assert [task.task_id for task in handle.topological_sort()] == ["look", "approve", "carry_out"]
+    assert handle.get_task("carry_out").retries == 0
+    assert handle.schedule is None
+
+
+def test_the_form_offers_everything_that_can_be_asked_for(dags: DagBag) -> None:
+    params = dags.dags["handle_deliveries"].params
+
+    assert params.get_param("action").schema["enum"] == list(deliveries.REQUESTS)
+    assert set(params) == {"action", "delivery", "rows", "reason"}
 
 
 def test_the_builder_runs_every_layer_in_order_one_dbt_at_a_time(dags: DagBag) -> None:
