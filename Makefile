@@ -15,7 +15,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up down test lint lock bench clean
+.PHONY: help demo up down test faults lint lock bench clean
 
 help: ## list what can be done
 	@echo 'make demo starts here: a made-up borough, from its files to the linked care dataset.'
@@ -31,7 +31,10 @@ down: ## stop what `make up` started
 	@if [ -e $(INSTALLED) ]; then $(BIN)/cares airflow down; fi
 
 test: $(INSTALLED) ## run all tests (browser tests need Chromium, and are skipped without)
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+
+faults: $(INSTALLED) ## put every fault on the list through the pipeline, and show what was expected and seen
+	@$(BIN)/python -m pytest --override-ini addopts='--import-mode=importlib --strict-markers -ra' tests/faults
 
 lint: $(INSTALLED) ## check style, types, who imports whom, and docker-compose.yml
 	@$(BIN)/ruff check

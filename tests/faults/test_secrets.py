@@ -1,0 +1,223 @@
+"""No value of the data leaves the database and the protected store, and nobody comes in without a login.
+
+Every feed goes through the real DAGs, each of its values can be recognised, and all that the run left behind is searched
+for them. While Airflow runs, somebody who is not signed in asks it for everything.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cares import airflow_server, contracts, demo, notifications, settings, warehouse
+from cares.governance import agreements
+from fresh_warehouse import FreshWarehouse
+from privacy.markers import FAILING_WORD, PASSING_WORD, Markers
+from privacy.reading import text_below, text_of
+
+Seen = Callable[[str], None]
+
+PERIODS = {"month": ("2019-03", "2019-04"), "quarter": ("2019-Q1", "2019-Q2"), "financial year": ("2018-19", "2019-20")}
+DOORS = [
+    "/api/v2/dags", "/api/v2/dags/~/dagRuns", "/api/v2/connections", "/api/v2/variables", "/api/v2/eventLogs", "/api/v2/assets",
+    "/api/v2/dags/receive__torus/dagRuns/~/taskInstances/~/xcomEntries", "/cares/", "/cares/quality/1",
+]  # fmt: skip
+GUESSES = [("admin", "admin"), ("airflow", "airflow"), ("engineer", "engineer")]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the feeds were made of, and what somebody without a login was answered meanwhile."""
+
+    markers: Markers
+    answers: dict[str, int]
+
+
+@pytest.fixture(scope="module")
+def run(warehouse_of_module: FreshWarehouse) -> Iterator[Run]:
+    """A delivery of every feed, and a broken one, went through the scheduler's DAGs."""
+    made = Markers()
+    outbox = settings.var_folder("outbox of the leak test")
+    for feed in contracts.load().feeds.values():
+        good, bad = (outbox / feed.slug / label for label in PERIODS[feed.file.arrives.every])
+        made.write_feed(feed, good, feed.version(feed.period(good.name)))
+        made.write_feed(feed, bad, feed.version(feed.period(bad.name)))
+        for number, file in enumerate(sorted(bad.iterdir())):
+            break_file(file, number)
+        for folder in (good, bad):
+            (folder / "complete.done").touch()
+        agreements.sign(agreements.Agreement("TEST", feed.slug, ("direct care",), date(2018, 9, 1), date(2018, 9, 1)))
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CARES_OUTBOX", str(outbox))
+        environment.setenv("TMPDIR", str(settings.var_folder("temporary files")))
+        airflow_server.prepare()
+        airflow_server.start_and_wait(demo.COMPONENTS)
+        try:
+            for _ in demo.watch():
+                pass
+            answers = ask_without_login(airflow_server.url())
+        finally:
+            airflow_server.stop()
+    yield Run(made, answers)
+
+
+def break_file(file: Path, number: int) -> None:
+    """Make a file that cannot be taken in: bytes of another encoding, or a quotation mark that does not close."""
+    header, first, *rest = file.read_bytes().splitlines(keepends=True)
+    broken = first.replace(PASSING_WORD.encode(), b"\xe9" + PASSING_WORD.encode()) if number % 2 else b'"' + first
+    file.write_bytes(b"".join([header, broken, *rest]))
+
+
+def ask_without_login(url: str) -> dict[str, int]:
+    """What Airflow answers somebody who is not signed in, or guesses a password: the status of each answer."""
+    asked = {f"GET {path}": urllib.request.Request(f"{url}{path}") for path in DOORS}
+    asked["POST /api/v2/dags/build_linked_dataset/dagRuns"] = _posted(
+        f"{url}/api/v2/dags/build_linked_dataset/dagRuns", {"logical_date": None}
+    )
+    for name, password in GUESSES:
+        asked[f"sign in as {name}"] = _posted(f"{url}/auth/token", {"username": name, "password": password})
+    return {what: _status(request) for what, request in asked.items()}
+
+
+def _posted(url: str, what: dict[str, str | None]) -> urllib.request.Request:
+    return urllib.request.Request(url, json.dumps(what).encode(), {"Content-Type": "application/json"})
+
+
+def _status(request: urllib.request.Request) -> int:
+    try:
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+
+
+def assert_clean(run: Run, text: str, where: str) -> None:
+    found = run.markers.found_in(text)
+    assert not found, f"{where}: {len(found)} values, for example {sorted(found)[:3]}"
+
+
+def test_d43_every_feed_was_taken_through_the_dags(run: Run, warehouse_of_module: FreshWarehouse, seen: Seen) -> None:
+    states = dict(
+        warehouse_of_module.rows("select feed, array_agg(state order by delivery_id) from ledger.delivery group by feed")
+    )
+    seen(
+        f"{len(run.markers.made)} values that can be recognised went through the DAGs, in {len(states)} feeds, each once rejected"
+    )
+
+    assert states == {feed: ["accepted", "rejected"] for feed in contracts.load().feeds}
+    assert warehouse_of_module.rows("select state from ledger.build") == [("published",)]
+
+
+def test_d43_the_search_finds_the_values_where_they_belong(run: Run, warehouse_of_module: FreshWarehouse, seen: Seen) -> None:
+    with warehouse_of_module.connect() as connection:
+        landed = run.markers.found_in(text_of(connection, ("landing",)))
+        staged = run.markers.found_in(text_of(connection, ("staging",)))
+    stored = run.markers.found_in(text_below(settings.VAR / "store"))
+    seen(f"found where they belong: {len(stored)} in the store, {len(landed)} in landing, {len(staged)} in staging")
+
+    words = {marker for marker in run.markers.made if marker.startswith((PASSING_WORD, FAILING_WORD))}
+    assert words <= stored
+    assert {marker for marker in landed if marker.startswith(FAILING_WORD)}
+    assert len(landed & words) > 0.45 * len(words)  # the others are in the deliveries that were rejected
+    assert staged
+
+
+def test_d43_no_file_holds_a_value(run: Run, seen: Seen) -> None:
+    protected = {settings.VAR / "store", settings.VAR / "server" / "data", settings.VAR / "outbox of the leak test"}
+    searched = {
+        folder.name: text_below(folder, without=protected) for folder in settings.VAR.iterdir() if folder not in protected
+    }
+    seen(
+        f"in files (logs of tasks, dbt, database; reports, returns, letters): {sum(map(len, map(run.markers.found_in, searched.values())))}"
+    )
+
+    assert {"airflow", "dbt", "reports", "returns", "server"} <= searched.keys()
+    for name, text in searched.items():
+        assert_clean(run, text, name)
+
+
+def test_d43_letters_were_written_and_hold_no_value(run: Run, warehouse_of_module: FreshWarehouse, seen: Seen) -> None:
+    letters = list((settings.VAR / "returns").rglob("*_letter.txt"))
+    lists = list((settings.VAR / "returns").rglob("delivery_*.csv"))
+    text = "\n".join(path.read_text(encoding="utf-8-sig") for path in [*letters, *lists])
+    seen(f"in {len(letters)} letters and {len(lists)} lists for the senders: {len(run.markers.found_in(text))}")
+
+    assert len(letters) == len(lists) == 2 * len(contracts.load().feeds)
+    assert_clean(run, text, "what goes back to the senders")
+
+
+def test_d43_airflow_s_database_holds_no_value(run: Run, seen: Seen) -> None:
+    with warehouse.connect("airflow") as connection:
+        text = text_of(connection, ("public",))
+    seen(f"in Airflow's database (XCom, rendered fields, events): {len(run.markers.found_in(text))}")
+
+    assert "receive__torus" in text
+    assert_clean(run, text, "Airflow's database")
+
+
+@pytest.mark.parametrize("role", ["engineer", "governance"])
+def test_d43_what_engineer_and_governance_may_read_holds_no_value(
+    run: Run, warehouse_of_module: FreshWarehouse, role: str, seen: Seen
+) -> None:
+    with warehouse_of_module.connect(role) as connection:
+        text = text_of(connection, ("ledger", "governance"))
+    seen(f"in what {role} may read: {len(run.markers.found_in(text))}")
+
+    assert "mandatory" in text or "quotation mark" in text
+    assert_clean(run, text, f"what {role} may read")
+
+
+def test_d43_what_the_analyst_may_read_holds_no_value(run: Run, warehouse_of_module: FreshWarehouse, seen: Seen) -> None:
+    with warehouse_of_module.connect("analyst") as connection:
+        text = text_of(connection, ("insight",))
+    seen(f"in what the analyst may read: {len(run.markers.found_in(text))}")
+
+    assert_clean(run, text, "what the analyst may read")
+
+
+def test_d43_no_notice_holds_a_value(run: Run, warehouse_of_module: FreshWarehouse, seen: Seen) -> None:
+    waiting = [*notifications.waiting("email"), *notifications.waiting("webhook")]
+    text = "\n".join(f"{one.subject}\n{one.text}" for one in waiting)
+    seen(f"in {len(waiting)} notices: {len(run.markers.found_in(text))}")
+
+    assert [one for one in waiting if one.kind == "rejected"]
+    assert_clean(run, text, "what is told by e-mail and webhook")
+
+
+def test_d45_nobody_gets_an_answer_without_a_login(run: Run, seen: Seen) -> None:
+    refused = [what for what, status in run.answers.items() if status == 401]
+    seen(f"{len(refused)} of {len(run.answers)} calls without a login, or with a guessed one, were answered with 401")
+
+    assert {what: status for what, status in run.answers.items() if status != 401} == {}
+
+
+def test_d45_no_password_is_shipped(seen: Seen) -> None:
+    compose = yaml.safe_load((settings.ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+    given = {}
+    for part in [compose["x-cares"], *compose["services"].values()]:
+        given |= part.get("environment") or {}
+    secrets = {
+        name: value for name, value in given.items() if any(word in name for word in ("PASSWORD", "SECRET", "_KEY", "CONN"))
+    }
+    literal = [name for name in secrets if not name.endswith(("_FILE", "_CMD"))]
+    shipped = [*settings.ROOT.glob("*"), *(settings.ROOT / "plugins").rglob("*.py"), *(settings.ROOT / "dags").rglob("*.py")]
+    defaults = [
+        path.name
+        for path in shipped
+        if path.is_file()
+        and any(word in path.read_text(errors="replace") for word in ("admin:admin", "airflow:airflow", "SimpleAuth"))
+    ]
+    seen(
+        f"{len(secrets)} secrets in the shipped settings, {len(literal)} written out; {len(defaults)} files with a default login"
+    )
+
+    assert secrets and not literal
+    assert not defaults
