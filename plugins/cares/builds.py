@@ -48,6 +48,7 @@ PURPOSE_OF_INSIGHT = "planning"
 _GOOD = ("success", "pass", "warn", "no-op")
 # A build made step by step whose next step does not begin for so long was left.
 _MINUTES_BETWEEN_STEPS = 15
+_TRIES_TO_BUILD = 3
 # Whoever reads a published view holds the new one up; whoever comes after waits behind it, so each try is short.
 _TRIES_TO_PUBLISH, _SECONDS_A_TRY, _SECONDS_BETWEEN_TRIES = 20, 2, 10
 
@@ -65,6 +66,10 @@ _is_our_turn: ContextVar[bool] = ContextVar("_is_our_turn", default=False)
 
 class BuildError(Exception):
     """A build that cannot go on: says which model or state and what to do, never a value."""
+
+
+class BuildOvertaken(BuildError):
+    """A delivery that a build sees was changed before the build had taken it in: another build can begin at once."""
 
 
 def has_work() -> bool:
@@ -101,18 +106,29 @@ def build(rebuild_staging: bool = False, say: Callable[[str], None] = lambda ste
 
     Waits while another process builds. `rebuild_staging` cleans every accepted row and works out every care
     event anew, for when the models themselves were changed. `say` is told each step as it begins. Raises BuildError or
-    `WarehouseError`; what was published before stays.
+    `WarehouseError`; what was published before stays. A build that was overtaken is begun again, a few times.
     """
     with _one_at_a_time():
-        build_id = start_build()
-        for layer in LAYERS:
-            say(layer.replace("_", " "))
-            run_layer(build_id, layer, full_refresh=rebuild_staging and layer in KEPT_LAYERS)
-            if layer == "person_records":
-                say("person index")
-                update_person_index(build_id)
-        say("publish")
-        publish(build_id)
+        for tries_left in reversed(range(_TRIES_TO_BUILD)):
+            try:
+                return _build_once(rebuild_staging, say)
+            except BuildOvertaken:
+                if not tries_left:
+                    raise
+                say("beginning again")
+    raise AssertionError("the last try either returns or raises")
+
+
+def _build_once(rebuild_staging: bool, say: Callable[[str], None]) -> int:
+    build_id = start_build()
+    for layer in LAYERS:
+        say(layer.replace("_", " "))
+        run_layer(build_id, layer, full_refresh=rebuild_staging and layer in KEPT_LAYERS)
+        if layer == "person_records":
+            say("person index")
+            update_person_index(build_id)
+    say("publish")
+    publish(build_id)
     return build_id
 
 
@@ -194,7 +210,7 @@ def start_build(rewind_to: datetime | None = None) -> int:
 def run_layer(build_id: int, layer: str, full_refresh: bool = False) -> None:
     """Build one of `LAYERS` with dbt and test it; the outcome of each model and test goes to the ledger.
 
-    Raises BuildError naming the models and tests that failed; the build is failed then.
+    Raises BuildError naming the models and tests that failed, or BuildOvertaken; the build is failed then.
     """
     with _step(build_id):
         without = ["--exclude-resource-type", "unit_test"]
@@ -204,7 +220,21 @@ def run_layer(build_id: int, layer: str, full_refresh: bool = False) -> None:
         _record(build_id, layer, outcomes)
         failed = [f"{kind} {name}: {message}" for name, kind, outcome, _, _, message in outcomes if outcome not in _GOOD]
         if failed:
+            _say_if_overtaken(build_id)
             raise BuildError(f"{layer}: {len(failed)} of {len(outcomes)} failed. {'; '.join(failed[:5])}")
+
+
+def _say_if_overtaken(build_id: int) -> None:
+    """Raise BuildOvertaken if a delivery that the build sees is not as it was when the build began."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        changed = connection.execute(
+            "select delivery_id from ledger.delivery_in_build where not is_unchanged order by delivery_id"
+        ).fetchall()
+    if changed:
+        raise BuildOvertaken(
+            f"Delivery {', '.join(str(number) for (number,) in changed)} was changed by somebody while build {build_id} was "
+            "taking it in. Nothing is lost: begin another, with cares build run"
+        )
 
 
 def run_unit_tests() -> list[NodeResult]:
