@@ -11,9 +11,12 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
+LOOK_AT_THE_DEMO = ("tests/browser/test_airflow_pages.py", "tests/dags/test_demo.py")
 SESSION_VAR = Path(tempfile.mkdtemp(prefix="cares-tests-"))
 for inherited in ("CARES_WAREHOUSE_URL", "CARES_WAREHOUSE_DATABASE", "CARES_EXPECTATIONS", "CARES_OUTBOX"):
     os.environ.pop(inherited, None)
@@ -64,11 +67,16 @@ def demo() -> Iterator[FinishedDemo]:
         yield finished
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+class WholeFiles(LoadScopeScheduling):
     """Where processes share the tests, those of one file stay together, and so do all that look at the one demo."""
-    for item in items:
-        looks_at_demo = "demo" in getattr(item, "fixturenames", ())
-        item.add_marker(pytest.mark.xdist_group("demo" if looks_at_demo else item.location[0]))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "demo" if file in LOOK_AT_THE_DEMO else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
+    return WholeFiles(config, log)
 
 
 def pytest_unconfigure() -> None:
