@@ -11,7 +11,6 @@ nothing of anybody's care. Each way out is skipped until its connection is set u
 from __future__ import annotations
 
 from datetime import timedelta
-from html import escape
 
 from airflow.sdk import DAG, BaseHook, Connection, CronTriggerTimetable, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException, AirflowSkipException
@@ -57,8 +56,7 @@ with DAG(
         if not to:
             raise AirflowFailException('Nobody is told by e-mail: the "Extra" of the connection cares_email has no "to".')
         if told := notifications.waiting("email"):
-            subject = told[0].subject + (f" (and {len(told) - 1} more)" if told[1:] else "")
-            text = "".join(f"<p>{escape(one.text)}</p>" for one in told)
+            subject, text = notifications.as_email(told)
             with SmtpHook("cares_email") as server:
                 server.send_email_smtp(to=to, subject=subject, html_content=text)
             notifications.sent([one.notification_id for one in told], "email")

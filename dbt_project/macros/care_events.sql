@@ -3,7 +3,8 @@
     - A model's `key` in its meta names the columns, in staging and in the model alike, that hold together the rows of one
       event or of a few; it takes staged rows only where `is_of_a_touched_event`.
     - Rows taken in or dated since the model last succeeded say so themselves (`changed_by_build_id`).
-    - Rows that were taken away are known by the `delivery_ids` of the events that were made from them.
+    - Rows that were taken away are known by the `delivery_ids` of the events that were made from them, by the last success
+      or by a build after it that ended before it could say so.
 -#}
 
 {#- Deletes the touched events and remembers their keys for `is_of_a_touched_event`. -#}
@@ -25,7 +26,7 @@ with last_success as (
 taken_away as (
     select delivery_id, revision
     from {{ source('ledger', 'build_delivery') }}
-    where build_id = (select build_id from last_success)
+    where build_id >= (select build_id from last_success)
     except
     select delivery_id, revision
     from {{ source('ledger', 'delivery_in_build') }}

@@ -147,7 +147,8 @@ def rebuild(moment: datetime, say: Callable[[str], None] = lambda step: None) ->
             say(layer.replace("_", " "))
             run_layer(build_id, layer, full_refresh=True)
         say("putting it in its place")
-        _put_in_its_place(build_id)
+        with _step(build_id):
+            _put_in_its_place(build_id)
     return build_id
 
 
@@ -175,8 +176,8 @@ def _put_in_its_place(build_id: int) -> None:
 def start_build(rewind_to: datetime | None = None) -> int:
     """Begin a build of the deliveries that are accepted now, or were at the moment `rewind_to`, and return its number.
 
-    Every received row must be accounted for. Waits for a step of another build that is running. A build that was left unfinished is given up; one
-    that waits for its next step is not: BuildError then.
+    Waits for a step of another build that is running. A build that was left unfinished is given up; one that waits for
+    its next step is not: BuildError then, and also where a row that was received is not accounted for.
     """
     landing.prepare()
     promises.check()

@@ -20,7 +20,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
 from yaml.reader import Reader
 
-from cares import settings
+from cares import english, settings
 
 Purpose = Literal["direct care", "planning", "board reporting"]
 IfBroken = Literal["reject the delivery", "set the row aside", "set the value aside", "warn"]
@@ -447,7 +447,7 @@ class Table:
                     self.file.key,
                     self.file.key_if_broken,
                     None,
-                    f"no two rows of a file have the same {_and(self.file.key)}",
+                    f"no two rows of a file have the same {english.all_of(self.file.key)}",
                 )
             )
         exceptions = exceptions or {}
@@ -521,7 +521,7 @@ class Table:
             case "refers_to":
                 says = f"is also found in {argument} of the same delivery"
             case "filled_when":
-                says = f"is filled when {argument.column} is {_or(argument.is_one_of)}"
+                says = f"is filled when {argument.column} is {english.any_of(argument.is_one_of)}"
             case pattern:
                 says = f"is {self.patterns[pattern].means}"
         return f"{header} {says}"
@@ -564,20 +564,21 @@ def parse_period(label: str, kind: PeriodKind) -> Period:
     """
     wrong = ContractError(f"the period {label!r} is not a {kind}; write it like {_PERIOD_EXAMPLES[kind]}")
     try:
-        if kind == "month" and re.fullmatch(r"\d{4}-\d{2}", label):
+        if kind == "month" and re.fullmatch("[0-9]{4}-[0-9]{2}", label):
             start = date.fromisoformat(f"{label}-01")
             return Period(label, start, _month_end(start))
-        if kind == "quarter" and re.fullmatch(r"\d{4}-Q[1-4]", label):
+        if kind == "quarter" and re.fullmatch("[0-9]{4}-Q[1-4]", label):
             start = date(int(label[:4]), 3 * int(label[-1]) - 2, 1)
             return Period(label, start, _month_end(start.replace(month=start.month + 2)))
-        if kind == "financial year" and re.fullmatch(r"\d{4}-\d{2}", label):
+        if kind == "financial year" and re.fullmatch("[0-9]{4}-[0-9]{2}", label):
             year = int(label[:4])
             if int(label[5:]) == (year + 1) % 100:
                 return Period(label, date(year, 4, 1), date(year + 1, 3, 31))
-        if kind == "day":
+        # A period has one label: what a later delivery replaces is found by it.
+        if kind == "day" and re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", label):
             day = date.fromisoformat(label)
             return Period(label, day, day)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise wrong from None
     raise wrong
 
@@ -995,7 +996,7 @@ class _Document:
                 else:
                     self.problem(place, _remedy(detail, _model_at(model, detail["loc"])))
             for place, choices in wanted.items():
-                self.problem(place, f"found {found[place]}; write {_or(tuple(dict.fromkeys(choices)))}")
+                self.problem(place, f"found {found[place]}; write {english.any_of(dict.fromkeys(choices))}")
             return None
 
     def known_versions(self, part: TableFile | Column | Code, order: tuple[str, ...], at: tuple[Any, ...]) -> None:
@@ -1113,11 +1114,3 @@ def _found(value: Any) -> str:
             return f"the day {value}"
         case _:
             return repr(value)
-
-
-def _and(words: tuple[str, ...]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _or(words: tuple[str, ...]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"

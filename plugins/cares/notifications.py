@@ -9,13 +9,14 @@ import urllib.request
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from html import escape
 from typing import Any, Literal
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-from cares import simulated, warehouse
+from cares import english, simulated, warehouse
 
 Way = Literal["email", "webhook"]
 
@@ -82,7 +83,7 @@ def queue_in(connection: psycopg.Connection[Any]) -> int:
     connection.execute("select pg_advisory_xact_lock(hashtext('cares.notifications'))")
     arrived = connection.execute(_ARRIVED).rowcount
     connection.execute(_CLOSE_WHAT_IS_OVER)
-    return arrived + connection.execute(_OVERDUE).rowcount + connection.execute(_UNDECIDED).rowcount
+    return arrived + connection.execute(_OVERDUE).rowcount + connection.execute(_HELD_OR_REJECTED).rowcount
 
 
 def waiting(by: Way) -> list[Notification]:
@@ -117,6 +118,13 @@ def sent(notification_ids: Collection[int], by: Way) -> None:
         )
 
 
+def as_email(notifications: Sequence[Notification]) -> tuple[str, str]:
+    """The subject and the HTML text of one e-mail that tells them all; at least one is needed."""
+    first, *more = notifications
+    subject = first.subject + (f" (and {len(more)} more)" if more else "")
+    return subject, "".join(f"<p>{escape(one.text)}</p>" for one in notifications)
+
+
 def post(url: str, notifications: Sequence[Notification]) -> None:
     """Send notifications to a webhook as JSON: {"notifications": [{"kind": "late", "feed": ..., "text": ...}, ...]}.
 
@@ -141,7 +149,7 @@ def post(url: str, notifications: Sequence[Notification]) -> None:
         reason = getattr(error, "reason", error)
         problem = f"did not answer ({type(reason).__name__})"
     raise NotificationError(
-        f"The webhook {problem}; {len(notifications)} notification{'' if len(notifications) == 1 else 's'} will be tried again. "
+        f"The webhook {problem}; {english.counted(len(notifications), 'notification')} will be tried again. "
         "Check its address, and that its server is up."
     )
 
@@ -199,7 +207,7 @@ _OVERDUE = """
     order by due_on, feed
 """
 
-_UNDECIDED = """
+_HELD_OR_REJECTED = """
     insert into ledger.notification (kind, feed, period, delivery_id, sentence)
     select state, feed, period, delivery_id,
         format(

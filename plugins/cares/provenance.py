@@ -10,11 +10,11 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
-from psycopg.rows import class_row, dict_row
+from psycopg.rows import class_row
 
-from cares import contracts, warehouse
+from cares import contracts, deliveries, warehouse
 from cares.contracts import Table
-from cares.deliveries import Row
+from cares.deliveries import Account, Row
 from cares.predicates import identifier
 
 _ROWS_OF_A_RECORD = 20
@@ -28,34 +28,6 @@ class ProvenanceError(Exception):
 
 
 @dataclass(frozen=True)
-class File:
-    """One file of a delivery: the start of its SHA-256, its size, and its lines of the ledger (None: not reached)."""
-
-    file_name: str
-    table_name: str | None
-    sha256_start: str
-    bytes: int
-    received_rows: int | None
-    unreadable_rows: int | None
-    landed_rows: int | None
-    accepted_rows: int | None
-    set_aside_rows: int | None
-    erased_rows: int
-    problem: str | None
-
-
-@dataclass(frozen=True)
-class BrokenRule:
-    """A rule that rows of a delivery break: how many, and how many of these findings are still open."""
-
-    rule: str
-    sentence: str
-    if_broken: str
-    findings: int
-    open_findings: int
-
-
-@dataclass(frozen=True)
 class Replacement:
     """A table of one delivery that another replaces; of windows and keys, some of its rows."""
 
@@ -63,16 +35,6 @@ class Replacement:
     delivery_id: int
     by_delivery_id: int
     replaces: str
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened."""
-
-    at: datetime
-    event: str
-    by: str
-    reason: str | None
 
 
 @dataclass(frozen=True)
@@ -87,26 +49,11 @@ class Build:
 
 
 @dataclass(frozen=True)
-class DeliveryStory:
-    """A delivery: what came, how it was decided, what it replaced and what replaced it, and who saw it."""
+class DeliveryStory(Account):
+    """The account of a delivery, and how many rules all its rows keep, what it replaced and what replaced it, and who saw it."""
 
-    delivery_id: int
-    feed: str
-    period: str
-    format: str
-    format_version: str | None
-    state: str
-    reason: str | None
-    source: str | None
-    received_at: datetime
-    decided_at: datetime | None
-    decided_by: str | None
-    replays: int | None
-    files: Sequence[File]
     rules_kept: int
-    broken: Sequence[BrokenRule]
     replacements: Sequence[Replacement]
-    events: Sequence[Event]
     builds: Sequence[Build]
 
 
@@ -198,19 +145,14 @@ class PersonStory:
 
 
 def of_delivery(delivery_id: int) -> DeliveryStory:
-    """The story of a delivery. Raises ProvenanceError when there is none of that number."""
+    """The story of a delivery. Raises DeliveryError when there is none of that number."""
+    account = deliveries.account(delivery_id)
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         asked = {"delivery": delivery_id}
-        with connection.cursor(row_factory=dict_row) as cursor:
-            head = cursor.execute(_DELIVERY, asked).fetchone()
-        if head is None:
-            raise ProvenanceError(f"There is no delivery {delivery_id}. See: cares delivery list")
         return DeliveryStory(
-            **head,
-            files=_all(connection, File, _FILES, asked),
-            broken=_all(connection, BrokenRule, _BROKEN, asked),
+            **vars(account),
+            rules_kept=connection.execute(_RULES_KEPT, asked).fetchone()[0],
             replacements=_all(connection, Replacement, _REPLACEMENTS, asked),
-            events=_all(connection, Event, _EVENTS, asked),
             builds=_all(connection, Build, _BUILDS, asked),
         )
 
@@ -409,27 +351,8 @@ def _all(connection: psycopg.Connection, kind: type[Any], query: str, asked: dic
         return cursor.execute(query, asked).fetchall()
 
 
-_DELIVERY = """
-    select delivery_id, feed, period, format, format_version, state, reason, source, received_at, decided_at, decided_by, replays,
-           (select count(*) from ledger.check_result as result
-            where result.delivery_id = delivery.delivery_id and result.rows_broken = 0) as rules_kept
-    from ledger.delivery where delivery_id = %(delivery)s
-"""
-
-_FILES = """
-    select file_name, table_name, left(sha256, 12) as sha256_start, bytes, received_rows, unreadable_rows, landed_rows,
-           accepted_rows, set_aside_rows, erased_rows, problem
-    from ledger.delivery_file where delivery_id = %(delivery)s order by file_id
-"""
-
-_BROKEN = """
-    select result.rule, result.sentence, result.if_broken, result.rows_broken as findings,
-           coalesce(open.findings, 0) as open_findings
-    from ledger.check_result as result
-    left join (select rule, count(*) as findings from ledger.finding_status
-               where delivery_id = %(delivery)s and status = 'open' group by 1) as open using (rule)
-    where result.delivery_id = %(delivery)s and result.rows_broken > 0
-    order by result.rows_broken desc, result.rule
+_RULES_KEPT = """
+    select count(*) from ledger.check_result where delivery_id = %(delivery)s and rows_broken = 0
 """
 
 # Windows and keys replace row by row: named is who may, which is every later delivery that shares the window or the table.
@@ -452,10 +375,6 @@ _REPLACEMENTS = """
           > (own.period_end, delivery.received_at, own.delivery_id)
       and later.window_start <= own.window_end
     order by 1, 2, 3
-"""
-
-_EVENTS = """
-    select at, event, by, reason from ledger.delivery_event where delivery_id = %(delivery)s order by event_id
 """
 
 _BUILDS = """

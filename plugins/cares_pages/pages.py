@@ -1,6 +1,6 @@
 """The pages "Deliveries and builds" and "Delivery": what arrived, what became of it, and what was built from it.
 
-It reads the ledger as the role `engineer`, which sees no row of anybody's care. Every way in asks who is there: an app
+They read the ledger as the role `engineer`, which sees no row of anybody's care. Every way in asks who is there: an app
 of a plugin is open to anybody unless it does so itself.
 """
 
@@ -86,9 +86,10 @@ def deliveries_and_builds() -> HTMLResponse:
 def delivery(delivery_id: int) -> HTMLResponse:
     """All that the ledger says of one delivery, and what can be done with it."""
     try:
-        return _page("delivery.html", delivery=deliveries.account(delivery_id))
+        account = deliveries.account(delivery_id)
     except deliveries.DeliveryError as error:
         raise HTTPException(404, str(error)) from None
+    return _page("delivery.html", delivery=account, unreadable_lines_shown=deliveries.UNREADABLE_LINES_SHOWN)
 
 
 @app.get("/quality/{build_id}")

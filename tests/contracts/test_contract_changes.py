@@ -38,6 +38,13 @@ class Torus:
         self._monkeypatch.setattr(contracts, "load", lambda: everything)
         return everything
 
+    def remove(self, name: str) -> None:
+        """Take one file of the contracts away; the pipeline does without it from now on."""
+        self.change(name)
+        (self._root / name).unlink()
+        everything = load_contracts(shutil.copytree(self._root, self._folder / "expectations_without"))
+        self._monkeypatch.setattr(contracts, "load", lambda: everything)
+
     def send(self, period: str, *replacements: Replacement) -> deliveries.Decision:
         """Send the tenancies of a month, with other words in them; takes the delivery the whole way."""
         self._number += 1
@@ -327,3 +334,21 @@ def test_what_changed_in_the_warehouse_is_remembered_and_shown(torus: Torus) -> 
     ]
     shown = CliRunner().invoke(app, ["history"], env={"COLUMNS": "200"}).output
     assert "the column heating goes no further than landing any more" in shown
+
+
+def test_a_delivery_from_before_the_feed_came_by_quarters_can_still_be_withdrawn_and_released(torus: Torus) -> None:
+    sent = torus.send("2019-03", ("02/04/2015", "30/02/2015"))
+    torus.change("torus/tenancies.yml", ("every: month", "every: quarter"))
+
+    for action, state in (("withdraw", "withdrawn"), ("release", "accepted"), ("hold", "held")):
+        [change] = deliveries.act(action, sent.delivery_id, "Torus asked for it")
+        assert change.state_after == state
+
+
+def test_a_delivery_of_a_feed_that_is_not_promised_any_more_can_still_be_withdrawn(torus: Torus) -> None:
+    sent = torus.send("2019-03", ("02/04/2015", "30/02/2015"))
+    torus.remove("torus/tenancies.yml")
+
+    [change] = deliveries.act("withdraw", sent.delivery_id, "Torus sends no more")
+
+    assert change.state_after == "withdrawn"

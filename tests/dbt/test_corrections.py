@@ -479,6 +479,19 @@ def test_events_worked_out_where_something_changed_are_those_of_a_whole_rebuild(
                 (list(EVENTS),),
             )
 
+    def what_only_a_killed_build_had_seen_withdrawn() -> None:
+        only_there = borough.accept(hospital(APRIL, stay("P8", "S8", "2019-04-08")))
+
+        def kill(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as before_it_says_what_it_did, pytest.raises(KeyboardInterrupt):
+            before_it_says_what_it_did.setattr(builds, "_record", kill)
+            borough.run_layers("staging and events")
+        borough.give_up()
+        borough.set_state("withdrawn", only_there)
+        borough.accept(hospital(MARCH, stay("P1", "S1", "2019-01-05", "2019-03-22")))
+
     def staging_made_anew_by_a_build_that_fails() -> None:
         with borough.warehouse.connect() as connection:
             connection.execute("update landing.apc__episodes set hospital_provider_spell_number = 'S7X'"
@@ -491,7 +504,8 @@ def test_events_worked_out_where_something_changed_are_those_of_a_whole_rebuild(
     changes: tuple[Callable[[], None], ...] = (
         everything_before_withdrawn_and_a_first_load, periods_that_come_late, corrections_with_rows_added_changed_and_left_out,
         the_corrections_withdrawn, the_corrections_accepted_again_and_a_row_set_aside, the_row_released,
-        the_row_set_aside_again_and_a_month_sent_as_it_was_otherwise_and_as_it_was, changes_among_which_one_build_fails_and_one_shows_an_earlier_day, staging_made_anew_by_a_build_that_fails,
+        the_row_set_aside_again_and_a_month_sent_as_it_was_otherwise_and_as_it_was, changes_among_which_one_build_fails_and_one_shows_an_earlier_day,
+        what_only_a_killed_build_had_seen_withdrawn, staging_made_anew_by_a_build_that_fails,
         everything_withdrawn,
     )  # fmt: skip
     before: dict[str, list[dict[str, object]]] = {}

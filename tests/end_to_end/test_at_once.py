@@ -11,10 +11,8 @@ import pytest
 
 from cares import builds, deliveries
 from cares.deliveries import DeliveryError, Row
-from end_to_end.receiving import EXTRACTS, deliver_tenancies, sign_agreement
+from end_to_end.receiving import AS_PROMISED, deliver_tenancies, sign_agreement
 from fresh_warehouse import FreshWarehouse
-
-AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
 
 
 @pytest.fixture(autouse=True)

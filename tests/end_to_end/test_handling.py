@@ -4,36 +4,26 @@ from __future__ import annotations
 
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from cares import deliveries, settings
+from cares import builds, deliveries, settings
 from cares.cli import typer_app
 from cares.deliveries import DeliveryError, Row
-from end_to_end.receiving import EXTRACTS, deliver_tenancies, sign_agreement
+from end_to_end.receiving import AS_PROMISED, deliver_tenancies, sign_agreement
+from end_to_end.receiving import deliver_with_changes as deliver
 from fresh_warehouse import FreshWarehouse
 
-AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
 WHY = "Torus asked for it"
 
 
 @pytest.fixture(autouse=True)
 def agreement(warehouse: FreshWarehouse) -> None:
     sign_agreement("torus/tenancies")
-
-
-def deliver(folder: Path, *changes: tuple[str, str], period: str = "2019-03") -> deliveries.Decision:
-    """Receive the delivery as promised with some texts replaced by others."""
-    folder.mkdir(exist_ok=True)
-    for file in AS_PROMISED:
-        text = file.read_text()
-        for before, after in changes:
-            text = text.replace(before, after)
-        (folder / file.name).write_text(text)
-    return deliveries.receive("torus/tenancies", sorted(folder.iterdir()), period)
 
 
 def states(warehouse: FreshWarehouse) -> dict[int, str]:
@@ -138,9 +128,10 @@ def test_a_reason_must_be_given(warehouse: FreshWarehouse, reason: str) -> None:
         deliveries.act("withdraw", delivery_id, reason)
 
 
-def test_a_delivery_that_is_not_there_is_named(warehouse: FreshWarehouse) -> None:
+@pytest.mark.parametrize("action", deliveries.ACTIONS)
+def test_a_delivery_that_is_not_there_is_named(warehouse: FreshWarehouse, action: str) -> None:
     with pytest.raises(DeliveryError, match="There is no delivery 99. See: cares delivery list"):
-        deliveries.act("hold", 99, WHY)
+        deliveries.act(action, 99, WHY)
 
 
 def test_a_row_is_released_and_set_aside_again(warehouse: FreshWarehouse, tmp_path: Path) -> None:
@@ -160,6 +151,17 @@ def test_a_row_is_released_and_set_aside_again(warehouse: FreshWarehouse, tmp_pa
     assert rows_in_use(warehouse) == 11
     assert warehouse.rows("select revision from ledger.delivery") == [(3,)]
     assert events(warehouse, delivery_id)[-2:] == ["row released", "row set aside"]
+
+
+def test_a_row_can_be_released_while_an_earlier_day_is_rebuilt(warehouse: FreshWarehouse, tmp_path: Path) -> None:
+    delivery_id = deliver(tmp_path / "1", ("02/04/2015,,M001", "30/02/2015,,M001")).delivery_id
+    builds.start_build(rewind_to=datetime.now(UTC))
+
+    [change] = deliveries.release_rows([Row(delivery_id, "tenancies", 2)], WHY)
+
+    assert change.rows_after == change.rows + 1
+    with pytest.raises(DeliveryError, match="is not set aside"):
+        deliveries.release_rows([Row(delivery_id, "tenancies", 2)], WHY)
 
 
 def test_all_rows_that_break_one_rule_are_released_together(warehouse: FreshWarehouse, tmp_path: Path) -> None:
@@ -211,6 +213,19 @@ def test_a_replay_takes_the_place_of_the_delivery_whose_files_it_takes_in_anew(w
     ) == [(True,)]
 
 
+def test_of_a_delivery_and_its_replays_only_the_last_accepted_counts(warehouse: FreshWarehouse) -> None:
+    first = deliver_tenancies("as_promised").delivery_id
+    second, third = (deliveries.replay(first, WHY).delivery_id for _ in range(2))
+    assert states(warehouse) == {first: "withdrawn", second: "withdrawn", third: "accepted"}
+
+    seen = deliveries.act("release", first, "It was right as it was taken in first", only_look=True)
+    assert [(change.delivery_id, change.state_after) for change in seen] == [(first, "accepted"), (third, "withdrawn")]
+
+    deliveries.act("release", first, "It was right as it was taken in first")
+    assert states(warehouse) == {first: "accepted", second: "withdrawn", third: "withdrawn"}
+    assert rows_in_use(warehouse) == 12
+
+
 def test_a_replay_that_is_rejected_leaves_everything_as_it_was(warehouse: FreshWarehouse) -> None:
     first = deliver_tenancies("as_promised")
     [stored] = warehouse.rows("select stored_as from ledger.delivery_file where table_name = 'tenancies'")
@@ -231,6 +246,31 @@ def test_without_its_originals_a_delivery_cannot_be_replayed(warehouse: FreshWar
         deliveries.replay(first.delivery_id, WHY)
 
     assert len(states(warehouse)) == 1
+
+
+def test_what_was_held_on_its_way_is_not_let_in_without_its_originals(warehouse: FreshWarehouse) -> None:
+    delivery_id = deliveries.register("torus/tenancies", AS_PROMISED, "2019-03", "test").delivery_id
+    deliveries.act("hold", delivery_id, WHY)
+    shutil.rmtree(settings.VAR / "store" / str(delivery_id))
+
+    with pytest.raises(DeliveryError, match="are not kept any more, so that it cannot be taken in"):
+        deliveries.act("release", delivery_id, WHY)
+
+    assert states(warehouse) == {delivery_id: "held"}
+
+
+def test_where_one_original_is_gone_nothing_of_the_others_is_copied(warehouse: FreshWarehouse) -> None:
+    first = deliver_tenancies("as_promised")
+    store = settings.VAR / "store"
+    [*_, last] = sorted((store / str(first.delivery_id)).iterdir())
+    last.unlink()
+    # Other tests left their originals here.
+    before = {file: file.stat().st_mtime_ns for file in store.rglob("*")}
+
+    with pytest.raises(DeliveryError, match="are not kept any more"):
+        deliveries.replay(first.delivery_id, WHY)
+
+    assert {file: file.stat().st_mtime_ns for file in store.rglob("*")} == before
 
 
 def test_the_same_files_after_a_withdrawal_are_a_new_delivery(warehouse: FreshWarehouse) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -13,10 +12,9 @@ from psycopg import sql
 
 from cares import builds, deliveries
 from cares.deliveries import Row
-from end_to_end.receiving import EXTRACTS, sign_agreement
+from end_to_end.receiving import deliver_with_changes, sign_agreement
 from fresh_warehouse import FreshWarehouse
 
-AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
 Facts = dict[str, list[str]]
 
 
@@ -36,14 +34,14 @@ def story(warehouse_of_module: FreshWarehouse, tmp_path_factory: pytest.TempPath
     """March is delivered with a bad row and published. Then the row is released, somebody's NHS number becomes known, a
     household leaves, April comes and is withdrawn; and all of that is published."""
     sign_agreement("torus/tenancies")
-    march = deliver(tmp_path_factory.mktemp("march"), "2019-03", ("02/04/2015,,M001", "30/02/2015,,M001"))
-    other = deliver(tmp_path_factory.mktemp("february"), "2019-02")
+    march = deliver_with_changes(tmp_path_factory.mktemp("march"), ("02/04/2015,,M001", "30/02/2015,,M001"))
+    other = deliver_with_changes(tmp_path_factory.mktemp("february"), period="2019-02")
     builds.build()
     then, day = facts(warehouse_of_module, "insight"), datetime.now(UTC)
 
     deliveries.release_rows([Row(march.delivery_id, "tenancies", 2)], "The day is not known")
-    deliver(tmp_path_factory.mktemp("corrected"), "2019-02", ("Assured", "Secure"))
-    april = deliver(tmp_path_factory.mktemp("april"), "2019-04", ("T012,", "T099,"), ("Assured", "Licence"))
+    deliver_with_changes(tmp_path_factory.mktemp("corrected"), ("Assured", "Secure"), period="2019-02")
+    april = deliver_with_changes(tmp_path_factory.mktemp("april"), ("T012,", "T099,"), ("Assured", "Licence"), period="2019-04")
     deliveries.act("withdraw", march.delivery_id, "Torus sends it again")
     published = builds.build()
     later = facts(warehouse_of_module, "insight")
@@ -51,15 +49,6 @@ def story(warehouse_of_module: FreshWarehouse, tmp_path_factory: pytest.TempPath
 
     rebuilt_build = builds.rebuild(day)
     yield Story(then, later, facts(warehouse_of_module, "insight_as_at"), published, rebuilt_build)
-
-
-def deliver(folder: Path, period: str, *changes: tuple[str, str]) -> deliveries.Decision:
-    for file in AS_PROMISED:
-        text = file.read_text()
-        for before, after in changes:
-            text = text.replace(before, after)
-        (folder / file.name).write_text(text)
-    return deliveries.receive("torus/tenancies", sorted(folder.iterdir()), period)
 
 
 def facts(warehouse: FreshWarehouse, schema: str) -> Facts:
@@ -108,3 +97,14 @@ def test_nothing_of_its_own_making_is_left_and_analysts_read_no_more_than_before
 def test_a_day_ahead_is_refused(story: Story) -> None:
     with pytest.raises(builds.BuildError, match="has not come yet"):
         builds.rebuild(datetime.now(UTC) + timedelta(hours=1))
+
+
+def test_a_rebuilt_day_that_cannot_be_put_in_its_place_has_failed_and_holds_nobody_up(
+    story: Story, warehouse_of_module: FreshWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "run_layer", lambda *_, **__: None)
+
+    with pytest.raises(builds.BuildError, match="not built"):
+        builds.rebuild(datetime.now(UTC))
+
+    assert warehouse_of_module.rows("select state from ledger.build order by build_id desc limit 1") == [("failed",)]

@@ -9,10 +9,8 @@ from pathlib import Path
 import pytest
 
 from cares import contracts, deliveries, settings
-from end_to_end.receiving import EXTRACTS, deliver_tenancies, sign_agreement
+from end_to_end.receiving import AS_PROMISED, EXTRACTS, deliver_tenancies, sign_agreement
 from fresh_warehouse import FreshWarehouse
-
-AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
 
 
 @pytest.fixture(autouse=True)
@@ -200,6 +198,13 @@ def test_without_a_sharing_agreement_nothing_is_taken(warehouse: FreshWarehouse)
 
     with pytest.raises(deliveries.DeliveryRefused, match="no sharing agreement .* so nothing was taken"):
         deliver_tenancies("as_promised")
+
+    assert warehouse.rows("select count(*) from ledger.delivery") == [(0,)]
+
+
+def test_a_period_that_has_not_begun_is_refused(warehouse: FreshWarehouse) -> None:
+    with pytest.raises(deliveries.DeliveryRefused, match="the period 2091-03 has not begun, so nothing was taken"):
+        deliver_tenancies("as_promised", "2091-03")
 
     assert warehouse.rows("select count(*) from ledger.delivery") == [(0,)]
 

@@ -14,11 +14,9 @@ from cares import contracts, deliveries, settings
 from cares.cli import typer_app
 from cares.deliveries import Row
 from cares.reports import returns, wording
-from end_to_end.receiving import EXTRACTS, deliver_tenancies, sign_agreement
+from end_to_end.receiving import AS_PROMISED, deliver_tenancies, deliver_with_changes, sign_agreement
 from fresh_warehouse import FreshWarehouse
 from privacy.markers import Markers
-
-AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
 
 # Line 2 begins on a day that no calendar has, and line 5 has a tenure that is none.
 FAULTS = {"02/04/2015,,M001": "30/02/2015,,M001", "Assured,N,05/04/2015": "Asured,N,05/04/2015"}
@@ -26,13 +24,7 @@ FAULTS = {"02/04/2015,,M001": "30/02/2015,,M001", "Assured,N,05/04/2015": "Asure
 
 def deliver(folder: Path, changes: dict[str, str], period: str = "2019-03") -> int:
     """Receive the tenancies as promised, but for the changes; returns the delivery's number."""
-    folder.mkdir(exist_ok=True)
-    for file in AS_PROMISED:
-        text = file.read_text()
-        for before, after in changes.items():
-            text = text.replace(before, after)
-        (folder / file.name).write_text(text)
-    return deliveries.receive("torus/tenancies", sorted(folder.iterdir()), period).delivery_id
+    return deliver_with_changes(folder, *changes.items(), period=period).delivery_id
 
 
 def letter_of(delivery_id: int) -> str:

@@ -8,24 +8,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cares import builds, deliveries, provenance, settings
+from cares import builds, provenance, settings
 from cares.cli import typer_app
 from cares.deliveries import Row
-from end_to_end.receiving import EXTRACTS, sign_agreement
+from end_to_end.receiving import AS_PROMISED, deliver_with_changes, sign_agreement
 from fresh_warehouse import FreshWarehouse
-
-AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
 
 
 def deliver(folder: Path, changes: dict[str, str]) -> int:
     """Receive the tenancies of March as promised, but for the changes."""
-    folder.mkdir()
-    for file in AS_PROMISED:
-        text = file.read_text()
-        for before, after in changes.items():
-            text = text.replace(before, after)
-        (folder / file.name).write_text(text)
-    return deliveries.receive("torus/tenancies", sorted(folder.iterdir()), "2019-03").delivery_id
+    return deliver_with_changes(folder, *changes.items()).delivery_id
 
 
 @pytest.fixture(scope="module")

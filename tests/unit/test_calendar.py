@@ -43,6 +43,21 @@ def test_every_day_lies_in_one_period(day: date, kind: contracts.PeriodKind, lab
 
 
 @pytest.mark.parametrize(
+    ("kind", "label"),
+    [
+        ("day", "20190331"),
+        ("day", "2019-W13-7"),
+        ("quarter", "２０１９-Q1"),
+        ("financial year", "２０１８-19"),
+        ("month", "9999-12"),
+    ],
+)
+def test_a_period_has_one_label_and_others_are_refused(kind: contracts.PeriodKind, label: str) -> None:
+    with pytest.raises(contracts.ContractError, match="write it like"):
+        contracts.parse_period(label, kind)
+
+
+@pytest.mark.parametrize(
     ("day", "status"),
     [
         (date(2020, 2, 29), "expected"),

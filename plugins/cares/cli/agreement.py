@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from cares import english
+
 app = typer.Typer(no_args_is_help=True, help="The sharing agreements: without one in force, a feed is not taken.")
 
 _DATES = ["%Y-%m-%d"]
@@ -44,7 +46,7 @@ def load(path: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help=
     found = agreements.read(path)
     warehouse.ensure_ready()
     agreements.sign(*found)
-    typer.echo(f"{len(found)} agreement{'' if len(found) == 1 else 's'} recorded")
+    typer.echo(f"{english.counted(len(found), 'agreement')} recorded")
 
 
 @app.command("list")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cares import settings
+from cares import english, settings
 
 app = typer.Typer(no_args_is_help=True, help="The contracts in expectations/: what was promised, and whether it is well said.")
 
@@ -25,7 +25,7 @@ def check(root: Root = settings.EXPECTATIONS) -> None:
     except contracts.ContractError as error:
         problems = str(error).splitlines()
         typer.echo("\n".join(problems), err=True)
-        typer.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'} in {root}", err=True)
+        typer.echo(f"{english.counted(len(problems), 'problem')} in {root}", err=True)
         raise typer.Exit(1) from None
     typer.echo(f"{len(found.organisations)} organisations, {len(found.feeds)} feeds, {len(found.formats)} formats: all well said")
 

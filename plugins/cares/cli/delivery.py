@@ -111,10 +111,7 @@ def replay(delivery_id: Delivery, reason: Reason, yes: Yes = False) -> None:
     warehouse.ensure_ready()
     console = Console()
     print_delivery(delivery_id, console)
-    console.print(
-        f"\nIts originals will be taken in anew as a new delivery. Delivery {delivery_id} stays as it is unless the new one is "
-        "accepted; then it is withdrawn in its favour."
-    )
+    console.print(f"\nTo replay delivery {delivery_id}: {deliveries.REPLAY_DOES}.", soft_wrap=True)
     agree(yes)
     with console.status("landing, checking, deciding"):
         decision = deliveries.replay(delivery_id, reason)
@@ -130,12 +127,12 @@ def letter(delivery_id: Delivery) -> None:
     from cares.reports import returns
 
     warehouse.ensure_ready()
-    path = returns.write(delivery_id)
-    if path is None:
+    written = returns.write(delivery_id)
+    if written is None:
         typer.echo(f"There is nothing to tell the sender about delivery {delivery_id}. See: cares delivery show {delivery_id}")
         return
-    typer.echo(path)
-    typer.echo(path.with_name(f"delivery_{delivery_id}.csv"))
+    typer.echo(written)
+    typer.echo(returns.list_beside(written))
 
 
 def _act(action: str, delivery_id: int, reason: str, yes: bool) -> None:
@@ -169,7 +166,7 @@ def look_then_do(what: str, act: Callable[[bool], list[Change]], yes: bool, undo
         states = (_coloured(change.state), _coloured(change.state_after))
         table.add_row(str(change.delivery_id), change.feed, change.period, *states, f"{change.rows:,}", f"{change.rows_after:,}")
     console.print(table)
-    if all((change.state, change.rows) == (change.state_after, change.rows_after) for change in changes):
+    if all(change.is_none for change in changes):
         typer.echo(f"That would change nothing. Why: cares delivery show {changes[0].delivery_id}", err=True)
         raise typer.Exit(1)
     agree(yes)
@@ -212,7 +209,15 @@ def print_delivery(delivery_id: int, console: Console) -> None:
     for title in ("received", "unreadable", "landed", "accepted", "aside", "erased"):
         table.add_column(title, justify="right")
     counts = [
-        (file.received, file.unreadable, file.landed, file.accepted, file.set_aside, file.erased) for file in delivery.files
+        (
+            file.received_rows,
+            file.unreadable_rows,
+            file.landed_rows,
+            file.accepted_rows,
+            file.set_aside_rows,
+            file.erased_rows,
+        )
+        for file in delivery.files
     ]
     for file, of_file in zip(delivery.files, counts, strict=True):
         table.add_row(file.name, *map(_number, of_file))
@@ -221,14 +226,15 @@ def print_delivery(delivery_id: int, console: Console) -> None:
         table.add_row("all", *(_number(sum(count or 0 for count in column)) for column in zip(*counts, strict=True)))
     console.print(table)
     if delivery.unreadable:
-        table = Table("table", "line", "why it cannot be read", box=SIMPLE_HEAD, title="Unreadable lines (at most 20 are shown)")
+        title = f"Unreadable lines (at most {deliveries.UNREADABLE_LINES_SHOWN} are shown)"
+        table = Table("table", "line", "why it cannot be read", box=SIMPLE_HEAD, title=title)
         for line in delivery.unreadable:
             table.add_row(line.table, str(line.line), line.problem)
         console.print(table)
     if delivery.broken:
-        findings = sum(rule.rows for rule in delivery.broken)
-        still_open = sum(rule.still_open for rule in delivery.broken)
-        table = Table(box=SIMPLE_HEAD, title=f"Broken rules: {still_open:,} of {findings:,} findings open")
+        findings = sum(rule.findings for rule in delivery.broken)
+        open_findings = sum(rule.open_findings for rule in delivery.broken)
+        table = Table(box=SIMPLE_HEAD, title=f"Broken rules: {open_findings:,} of {findings:,} findings open")
         table.add_column("rows", justify="right")
         table.add_column("open", justify="right")
         table.add_column("first row", no_wrap=True)
@@ -236,7 +242,7 @@ def print_delivery(delivery_id: int, console: Console) -> None:
         table.add_column("rule, and what it expects", overflow="fold")
         for rule in delivery.broken:
             expects = f"[bold]{rule.rule}[/bold]: {rule.sentence}"
-            table.add_row(_number(rule.rows), _number(rule.still_open), rule.first, rule.if_broken, expects)
+            table.add_row(_number(rule.findings), _number(rule.open_findings), rule.first_row, rule.if_broken, expects)
         console.print(table)
     for event in delivery.events:
         told = f"{event.at:%Y-%m-%d %H:%M}  {event.event} by {event.by}: {event.reason or ''}"

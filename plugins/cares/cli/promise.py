@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cares import english
+
 if TYPE_CHECKING:
     from cares.promises import NotCome
 
@@ -72,6 +74,6 @@ def _listed(not_come: tuple[NotCome, ...]) -> str:
 
 
 def _told(period: NotCome) -> str:
-    days = f"{period.days_late} day{'' if period.days_late == 1 else 's'} after {period.due_on}"
+    days = f"{english.counted(period.days_late, 'day')} after {period.due_on}"
     came = f"; delivery {period.delivery_id} is {period.delivery_state}" if period.delivery_id else ""
     return f"{period.period} {period.status}, {days}{came}"

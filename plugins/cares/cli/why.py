@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cares import english
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -58,9 +60,9 @@ def _print_delivery(story: DeliveryStory, console: Console) -> None:
         _say(console, f"  {file.file_name} (sha256 {file.sha256_start}, {file.bytes:,} bytes): rows {told}")
         if file.problem:
             _say(console, f"    {file.problem}")
-    _say(console, f"Checks: {_counted(story.rules_kept, 'rule')} kept by every row, {len(story.broken):,} broken.")
+    _say(console, f"Checks: {english.counted(story.rules_kept, 'rule')} kept by every row, {len(story.broken):,} broken.")
     for rule in story.broken:
-        is_open = f"{rule.open_findings:,} of {_counted(rule.findings, 'finding')} open"
+        is_open = f"{rule.open_findings:,} of {english.counted(rule.findings, 'finding')} open"
         _say(console, f"  {rule.rule}: {rule.sentence} ({rule.if_broken}); {is_open}")
     _print_replacements(story, console)
     _say(console, _builds("Seen by", story.builds))
@@ -91,7 +93,7 @@ def _print_row(story: RowStory, console: Console) -> None:
     _say(console, f"What became of it: {story.fate}.")
     if not story.is_landed:
         return
-    _say(console, f"Checks: {_counted(story.rules_kept, 'rule')} kept, {len(story.broken):,} broken.")
+    _say(console, f"Checks: {english.counted(story.rules_kept, 'rule')} kept, {len(story.broken):,} broken.")
     for rule in story.broken:
         by = f" by delivery {rule.cleared_by_delivery_id}" if rule.cleared_by_delivery_id else ""
         _say(console, f"  {rule.rule}: {rule.sentence} ({rule.if_broken}); {rule.status}{by}")
@@ -155,7 +157,3 @@ def _say(console: Console, text: str) -> None:
 
 def _at(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

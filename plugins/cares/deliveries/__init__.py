@@ -1,14 +1,15 @@
 """Deliveries: what arrived once for a feed and a period, from the outbox to the decision, and what people do with it then.
 
 The command and the DAGs run the same functions, in this order: `take` (or `register`), `landing.land`, `checks.check`,
-`decide`. Each can be repeated without a second effect. Only ids leave them.
+`decide`, and `reports.returns.write` for the sender. Each can be repeated without a second effect. Only ids leave them.
 """
 
-from cares.deliveries.accounts import Account, account
+from cares.deliveries.accounts import UNREADABLE_LINES_SHOWN, Account, account
 from cares.deliveries.decision import Decision, decide
 from cares.deliveries.events import DeliveryError
 from cares.deliveries.handling import (
     ACTIONS,
+    REPLAY_DOES,
     Change,
     Row,
     act,
@@ -25,7 +26,9 @@ from cares.deliveries.sent_files import DeliveryRefused
 
 __all__ = [
     "ACTIONS",
+    "REPLAY_DOES",
     "REQUESTS",
+    "UNREADABLE_LINES_SHOWN",
     "Account",
     "Arrival",
     "Change",

@@ -9,34 +9,43 @@ from psycopg.rows import class_row
 
 from cares import warehouse
 from cares.deliveries.events import no_such_delivery
-from cares.deliveries.handling import ACTIONS
+from cares.deliveries.handling import ACTIONS, REPLAY_DOES
 
-_UNREADABLE_LINES_SHOWN = 20
+UNREADABLE_LINES_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class File:
-    """A file's ledger: received = landed + unreadable, landed = accepted + set aside + erased. None: not counted yet."""
+    """A file and its ledger: received = landed + unreadable, landed = accepted + set aside + erased. None: not counted yet."""
 
-    name: str
-    received: int | None
-    unreadable: int | None
-    landed: int | None
-    accepted: int | None
-    set_aside: int | None
-    erased: int | None
+    file_name: str
+    table_name: str | None
+    sha256_start: str
+    bytes: int
+    received_rows: int | None
+    unreadable_rows: int | None
+    landed_rows: int | None
+    accepted_rows: int | None
+    set_aside_rows: int | None
+    erased_rows: int
+    problem: str | None
+
+    @property
+    def name(self) -> str:
+        """The table that it holds, or its own name where that is not known."""
+        return self.table_name or self.file_name
 
 
 @dataclass(frozen=True)
 class BrokenRule:
-    """A rule that rows break: how many, of how many nothing has come of it yet, and the first (as `episodes/41`)."""
+    """A rule that rows break: how many, how many of these findings are still open, and the first row (as `episodes/41`)."""
 
     rule: str
     sentence: str
     if_broken: str
-    rows: int
-    still_open: int
-    first: str
+    findings: int
+    open_findings: int
+    first_row: str
 
 
 @dataclass(frozen=True)
@@ -67,13 +76,16 @@ class _Head:
     format_version: str
     state: str
     reason: str | None
+    source: str | None
     received_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
     replays: int | None
 
 
 @dataclass(frozen=True)
 class Account(_Head):
-    """One delivery, with its files, the rules that its rows break, and what happened to it."""
+    """One delivery, with its files, the rules that its rows break, the first unreadable lines, and what happened to it."""
 
     files: list[File]
     broken: list[BrokenRule]
@@ -83,16 +95,8 @@ class Account(_Head):
     @property
     def possible(self) -> dict[str, str]:
         """What can be done with it in its state, as a command, and what that does."""
-        commands = {
-            f"cares delivery {name} {self.delivery_id} --reason '...'": action.does
-            for name, action in ACTIONS.items()
-            if self.state in action.states
-        }
-        replay = f"cares delivery replay {self.delivery_id} --reason '...'"
-        return {
-            **commands,
-            replay: "its original files are taken in anew, under today's contract, as a new delivery in its place",
-        }
+        does = {name: action.does for name, action in ACTIONS.items() if self.state in action.states} | {"replay": REPLAY_DOES}
+        return {f"cares delivery {name} {self.delivery_id} --reason '...'": what for name, what in does.items()}
 
 
 def account(delivery_id: int) -> Account:
@@ -101,7 +105,8 @@ def account(delivery_id: int) -> Account:
         head = (
             connection.cursor(row_factory=class_row(_Head))
             .execute(
-                """select delivery_id, feed, period, format, format_version, state, reason, received_at, replays
+                """select delivery_id, feed, period, format, format_version, state, reason, source, received_at, decided_at,
+                          decided_by, replays
                    from ledger.delivery where delivery_id = %s""",
                 (delivery_id,),
             )
@@ -110,15 +115,15 @@ def account(delivery_id: int) -> Account:
         if head is None:
             raise no_such_delivery(delivery_id)
         files = connection.cursor(row_factory=class_row(File)).execute(
-            """select coalesce(table_name, file_name) as name, received_rows as received, unreadable_rows as unreadable,
-                      landed_rows as landed, accepted_rows as accepted, set_aside_rows as set_aside, erased_rows as erased
+            """select file_name, table_name, left(sha256, 12) as sha256_start, bytes, received_rows, unreadable_rows, landed_rows,
+                      accepted_rows, set_aside_rows, erased_rows, problem
                from ledger.delivery_file where delivery_id = %s order by file_id""",
             (delivery_id,),
         )
         broken = connection.cursor(row_factory=class_row(BrokenRule)).execute(
-            """select result.rule, result.sentence, result.if_broken, result.rows_broken as rows,
-                      count(*) filter (where finding.status = 'open') as still_open,
-                      result.table_name || '/' || min(finding.line_number) as first
+            """select result.rule, result.sentence, result.if_broken, result.rows_broken as findings,
+                      count(*) filter (where finding.status = 'open') as open_findings,
+                      result.table_name || '/' || min(finding.line_number) as first_row
                from ledger.check_result as result
                join ledger.finding_status as finding on finding.delivery_id = result.delivery_id and finding.rule = result.rule
                where result.delivery_id = %s
@@ -129,7 +134,7 @@ def account(delivery_id: int) -> Account:
         unreadable = connection.cursor(row_factory=class_row(UnreadableLine)).execute(
             """select file.table_name as table, line_number as line, line.problem from ledger.unreadable_line as line
                join ledger.delivery_file as file using (file_id) where delivery_id = %s order by 1, 2 limit %s""",
-            (delivery_id, _UNREADABLE_LINES_SHOWN),
+            (delivery_id, UNREADABLE_LINES_SHOWN),
         )
         events = connection.cursor(row_factory=class_row(Event)).execute(
             "select at, event, by, reason from ledger.delivery_event where delivery_id = %s order by event_id", (delivery_id,)

@@ -69,7 +69,7 @@ def decide_anew(connection: psycopg.Connection, delivery_id: int, by_word_of: st
             return settle(connection, delivery_id, "held", why, by_word_of, held_for)
     _write_tables(connection, delivery_id, feed, period_end)
     decision = settle(connection, delivery_id, "accepted", _summary(connection, delivery_id, feed), by_word_of)
-    _take_the_place_of_what_it_replays(connection, delivery_id)
+    _take_the_place_of_the_same_files(connection, delivery_id)
     refresh_superseded(connection, delivery_id)
     return decision
 
@@ -191,17 +191,24 @@ def _write_tables(connection: psycopg.Connection, delivery_id: int, feed: Feed, 
         )
 
 
-def _take_the_place_of_what_it_replays(connection: psycopg.Connection, delivery_id: int) -> None:
-    replayed = connection.execute(
-        """update ledger.delivery as replayed set state = 'withdrawn', held_for = null, reason = %(reason)s
-           from ledger.delivery as replay
-           where replay.delivery_id = %(replay)s and replayed.delivery_id = replay.replays
-             and replayed.state in ('held', 'accepted', 'superseded')
-           returning replayed.delivery_id""",
-        {"replay": delivery_id, "reason": f"replayed as delivery {delivery_id}"},
-    ).fetchone()
-    if replayed:
-        record(connection, replayed[0], "withdrawn", f"replayed as delivery {delivery_id}, which was accepted in its place")
+def _take_the_place_of_the_same_files(connection: psycopg.Connection, delivery_id: int) -> None:
+    """Withdraw the others among a delivery, its replays and theirs: of these only the one that was accepted last counts."""
+    replaced = connection.execute(
+        """with recursive same_files as (
+               select delivery_id, replays from ledger.delivery where delivery_id = %(delivery)s
+               union
+               select other.delivery_id, other.replays
+               from same_files as known
+               join ledger.delivery as other on other.delivery_id = known.replays or other.replays = known.delivery_id)
+           update ledger.delivery as other set state = 'withdrawn', held_for = null, reason = %(reason)s
+           from same_files
+           where other.delivery_id = same_files.delivery_id and other.delivery_id <> %(delivery)s
+             and other.state in ('held', 'accepted', 'superseded')
+           returning other.delivery_id""",
+        {"delivery": delivery_id, "reason": f"its files are in use as delivery {delivery_id}"},
+    ).fetchall()
+    for (other,) in replaced:
+        record(connection, other, "withdrawn", f"delivery {delivery_id}, of the same files, was accepted in its place")
 
 
 def refresh_superseded(connection: psycopg.Connection, because_of: int) -> None:

@@ -30,7 +30,7 @@ def one_at_a_time(delivery_id: int) -> Iterator[psycopg.Connection]:
         if not found:
             raise no_such_delivery(delivery_id)
         # The feed before the delivery, always: two that wait for each other in turn would never end.
-        connection.execute("select pg_advisory_xact_lock(hashtext('cares.decide ' || %s))", (found[0],))
+        connection.execute("select pg_advisory_xact_lock(hashtext('cares.deliveries ' || %s))", (found[0],))
         connection.execute("select from ledger.delivery where delivery_id = %s for update", (delivery_id,))
         yield connection
 

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
 
-from cares import contracts, landing, settings, warehouse
+from cares import contracts, english, landing, settings, warehouse
 from cares.deliveries import manifest
 from cares.deliveries.decision import Decision, count_rows, decide_anew, refresh_superseded, settle
 from cares.deliveries.events import DeliveryError, one_at_a_time, record
-from cares.deliveries.receiving import Progress, take_in
+from cares.deliveries.receiving import Progress, feed_and_period, take_in
 from cares.deliveries.sent_files import table_of, why_no_table
 
 _LONGEST_REASON = 500
@@ -33,6 +34,11 @@ class Change:
     state_after: str
     rows: int
     rows_after: int
+
+    @property
+    def is_none(self) -> bool:
+        """Whether it only names the delivery, and nothing of it changes."""
+        return (self.state, self.rows) == (self.state_after, self.rows_after)
 
 
 @dataclass(frozen=True)
@@ -80,8 +86,8 @@ def act(action: str, delivery_id: int, reason: str, by: str | None = None, only_
         if state not in chosen.states:
             others = [name for name, other in ACTIONS.items() if state in other.states]
             raise DeliveryError(
-                f"Delivery {delivery_id} is {state}: to {action} it, it must be {_or(chosen.states)}. "
-                f"Possible now: {_or(others) if others else 'replay'}. See: cares delivery show {delivery_id}"
+                f"Delivery {delivery_id} is {state}: to {action} it, it must be {english.any_of(chosen.states)}. "
+                f"Possible now: {english.any_of(others) if others else 'replay'}. See: cares delivery show {delivery_id}"
             )
         changes = _changes(
             connection,
@@ -89,7 +95,7 @@ def act(action: str, delivery_id: int, reason: str, by: str | None = None, only_
             lambda: chosen.carry_out(connection, delivery_id, reason, by or warehouse.who_is_at_work()),
             only_look,
         )
-    return _told(changes, only_look)
+    return changes if only_look else _with_letters(changes)
 
 
 def _hold(connection: psycopg.Connection, delivery_id: int, reason: str, by: str) -> None:
@@ -136,6 +142,12 @@ ACTIONS = {
 }
 
 
+REPLAY_DOES = (
+    "its original files are taken in anew, under today's contract, as a new delivery; "
+    "it stays as it is unless that one is accepted, and is withdrawn then"
+)
+
+
 def replay(delivery_id: int, reason: str, by: str | None = None, progress: Progress | None = None) -> Decision:
     """Land, check and decide a delivery's originals anew, under today's contract, as a new delivery in its place.
 
@@ -167,15 +179,15 @@ def _copy_delivery(connection: psycopg.Connection, delivery_id: int) -> int:
            from ledger.delivery where delivery_id = %s returning delivery_id""",
         (feed.format.name, feed.version(feed.period(period_label)), delivery_id),
     ).fetchone()[0]
-    store, folder = settings.var_folder("store"), settings.var_folder("store", str(new_id))
-    for file_id, stored_as, name in connection.execute(
+    store = settings.var_folder("store")
+    files = connection.execute(
         "select file_id, stored_as, file_name from ledger.delivery_file where delivery_id = %s order by file_id", (delivery_id,)
-    ).fetchall():
-        if not (store / stored_as).is_file():
-            raise DeliveryError(
-                f"The original files of delivery {delivery_id} are not kept any more, so that it cannot be taken in anew. "
-                "Ask the sender for the period again."
-            )
+    ).fetchall()
+    # Before any is copied: what no delivery of the ledger names would be kept for ever.
+    if not all((store / stored_as).is_file() for _, stored_as, _ in files):
+        raise _originals_are_gone(delivery_id)
+    folder = settings.var_folder("store", str(new_id))
+    for file_id, stored_as, name in files:
         table = table_of(feed, name)
         new_file: int = connection.execute(
             """insert into ledger.delivery_file (delivery_id, table_name, file_name, sha256, bytes, stored_as, problem)
@@ -262,7 +274,9 @@ def _change_rows(
         def carry_out() -> None:
             for row in rows:
                 if row.table not in files:
-                    raise DeliveryError(f"Delivery {delivery_id} has no table {row.table}; it has {_or(sorted(files))}.")
+                    raise DeliveryError(
+                        f"Delivery {delivery_id} has no table {row.table}; it has {english.all_of(sorted(files))}."
+                    )
                 change(connection, row, files[row.table], by)
             count_rows(connection, delivery_id)
             # Staging takes the rows of a delivery again when its revision rises.
@@ -272,15 +286,17 @@ def _change_rows(
             record(connection, delivery_id, event, f"{named}{more}: {reason}", by)
 
         changes = _changes(connection, delivery_id, carry_out, only_look)
-    return _told(changes, only_look)
+    return changes if only_look else _with_letters(changes)
 
 
-def _told(changes: list[Change], only_look: bool) -> list[Change]:
+def _with_letters(changes: list[Change]) -> list[Change]:
     """The changes, after what is written to the senders has been brought up to date."""
     from cares.reports import returns
 
-    for change in () if only_look else changes:
-        returns.write(change.delivery_id)
+    for change in changes:
+        # The changes are made; of a feed that is not promised any more nobody is written to.
+        with suppress(contracts.ContractError):
+            returns.write(change.delivery_id)
     return changes
 
 
@@ -318,15 +334,21 @@ def _make_sure_it_was_checked(delivery_id: int) -> None:
     """A delivery that was held or rejected on its way, before it was landed and checked, is so before it is let in."""
     from cares import checks
 
-    landing.land(delivery_id)
+    feed_and_period(delivery_id)
+    try:
+        landing.land(delivery_id)
+    except FileNotFoundError:
+        raise _originals_are_gone(delivery_id) from None
     checks.check([delivery_id])
+
+
+def _originals_are_gone(delivery_id: int) -> DeliveryError:
+    return DeliveryError(
+        f"The original files of delivery {delivery_id} are not kept any more, so that it cannot be taken in. "
+        "Ask the sender for the period again."
+    )
 
 
 def _refuse_bad_reason(reason: str) -> None:
     if not reason.strip() or not reason.isprintable() or len(reason) > _LONGEST_REASON:
         raise DeliveryError(f"Give a reason of 1 to {_LONGEST_REASON} characters on one line, without anything about a person.")
-
-
-def _or(words: Iterable[str]) -> str:
-    *first, last = words
-    return f"{', '.join(first)} or {last}" if first else last

@@ -77,6 +77,7 @@ def _allowed(feed_slug: str, period_label: str) -> tuple[Feed, Period, str]:
     feed = contracts.load().feed(feed_slug)
     period = feed.period(period_label)
     _refuse_without_agreement(feed)
+    _refuse_what_lies_ahead(feed, period)
     return feed, period, feed.version(period)
 
 
@@ -116,6 +117,17 @@ def _refuse_without_agreement(feed: Feed) -> None:
             f"{feed.slug}: no sharing agreement that covers this feed is signed and in force, so nothing was taken. "
             f"Record the signed agreement ({feed.file.allowed_by}) with: cares agreement sign {feed.slug} "
             f"--agreement '{feed.file.allowed_by}' --purpose 'direct care' --from YYYY-MM-DD"
+        )
+
+
+def _refuse_what_lies_ahead(feed: Feed, period: Period) -> None:
+    """A slip in the period's name would otherwise replace, or outlast, all that comes until then."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        begins_later: bool = connection.execute("select %s > current_date", (period.start,)).fetchone()[0]
+    if begins_later:
+        raise DeliveryRefused(
+            f"{feed.slug}: the period {period.label} has not begun, so nothing was taken. Send it under the period that its "
+            "rows are of."
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from cares.deliveries.events import DeliveryError
-from cares.deliveries.handling import ACTIONS, Change, Row, act, release_rows, replay, set_rows_aside
+from cares.deliveries.handling import ACTIONS, REPLAY_DOES, Change, Row, act, release_rows, replay, set_rows_aside
 from cares.deliveries.receiving import title
 
 _WITH_ROWS: dict[str, Callable[..., list[Change]]] = {"release rows": release_rows, "set rows aside": set_rows_aside}
@@ -44,12 +44,9 @@ class Request:
         Raises DeliveryError when it cannot be done, or would change nothing.
         """
         if self.action == "replay":
-            return (
-                f"To replay {title(self.delivery_id)}: its original files are taken in anew, under today's contract, as a new "
-                "delivery. It stays as it is unless the new one is accepted; then it is withdrawn in its favour."
-            )
+            return f"To replay {title(self.delivery_id)}: {REPLAY_DOES}."
         changes = self._do(None, only_look=True)
-        if all((change.state, change.rows) == (change.state_after, change.rows_after) for change in changes):
+        if all(change.is_none for change in changes):
             raise DeliveryError(f"That would change nothing. Why: cares delivery show {self.delivery_id}")
         lines = [
             f"| {change.delivery_id} | {change.feed} {change.period} | {change.state} | {change.state_after} "

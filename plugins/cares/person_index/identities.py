@@ -37,7 +37,7 @@ def update() -> IndexSummary:
     """
     started = time.monotonic()
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
-        # One update at a time; readers go on. Anybody may take an advisory lock, this one only the pipeline.
+        # One update at a time; readers go on. Only the pipeline may take this lock.
         connection.execute("lock table person_index.person in share update exclusive mode")
         connection.execute(
             "create temporary table last_event on commit drop as select max(event_id) as event_id from person_index.event"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from cares import contracts, settings, simulated
+from cares import contracts, english, settings, simulated
 from cares.contracts import Contracts
 from cares.reports import charts, disclosure, facts, wording
 from cares.reports.facts import Delivery, Facts, File, People
@@ -138,5 +138,4 @@ def _models(found: Facts) -> list[tuple[str, Counter[tuple[str, str]]]]:
 
 
 def _day(moment: date) -> str:
-    day = moment.astimezone(_LONDON).date() if isinstance(moment, datetime) else moment
-    return f"{day.day} {day:%B %Y}"
+    return english.day(moment.astimezone(_LONDON).date() if isinstance(moment, datetime) else moment)

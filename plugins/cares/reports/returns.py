@@ -21,8 +21,8 @@ import psycopg
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from psycopg.rows import class_row
 
-from cares import contracts, settings, simulated, warehouse
-from cares.contracts import Feed, Period, Table
+from cares import contracts, english, settings, simulated, warehouse
+from cares.contracts import Feed, Table
 from cares.reports import wording
 from cares.reports.facts import Check
 
@@ -30,6 +30,7 @@ from cares.reports.facts import Check
 MOST_LINES_OF_A_RULE = 10_000
 _LINES_IN_A_LETTER = 5
 _WIDTH = 92
+_LETTER = "_letter.txt"
 
 _COLUMNS = ("file", "line", "column", "rule", "what was expected", "how to mend it", "what followed")
 _FOLLOWED = {
@@ -56,6 +57,7 @@ class _Delivery:
     feed: str
     format_version: str
     period: str
+    period_end: date
     state: str
     held_for: str | None
     reason: str | None
@@ -78,7 +80,7 @@ class _File:
 
 @dataclass(frozen=True)
 class _Broken:
-    """One rule that lines of a file break and that is still open; `lines` are the first of them."""
+    """One rule that lines of a file break and that is still open, or none for lines that cannot be read."""
 
     file_name: str
     table_name: str
@@ -105,11 +107,16 @@ def write(delivery_id: int) -> Path | None:
         return _write(connection, delivery_id)
 
 
+def list_beside(letter: Path) -> Path:
+    """Where the list of lines to mend is, by where its letter is."""
+    return letter.with_name(f"{letter.name.removesuffix(_LETTER)}.csv")
+
+
 def _letter_of(connection: psycopg.Connection, delivery_id: int) -> Path:
     feed, period = connection.execute(
         "select feed, period from ledger.delivery where delivery_id = %s", (delivery_id,)
     ).fetchone()
-    return _folder(feed, period) / f"delivery_{delivery_id}_letter.txt"
+    return _folder(feed, period) / f"delivery_{delivery_id}{_LETTER}"
 
 
 def _write(connection: psycopg.Connection, delivery_id: int) -> Path | None:
@@ -125,7 +132,7 @@ def _write(connection: psycopg.Connection, delivery_id: int) -> Path | None:
         return None
     feed = contracts.load().feed(delivery.feed)
     problems = [] if delivery.is_replaced else [file.problem for file in files if file.problem]
-    listing = letter.with_name(f"delivery_{delivery_id}.csv")
+    listing = list_beside(letter)
     word = simulated.WORD if simulated.is_simulated() else None
     _write_list(connection, delivery, feed, files, broken, listing, word)
     text = _letter(connection, delivery, feed, files, problems, broken, unreadable, settled, listing.name, word)
@@ -193,7 +200,7 @@ def _letter(
     environment = Environment(
         loader=PackageLoader("cares.reports"), autoescape=False, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"counted": _counted, "moment": _moment}
+    environment.filters |= {"counted": english.counted, "moment": _moment}
     was_taken = delivery.state in ("accepted", "superseded")
     tables = {one.table_name for one in (*broken, *unreadable)} if was_taken else {file.table_name for file in files}
     ask, is_to_come_again = _ask(delivery, feed, bool(problems or broken or unreadable), _today(connection))
@@ -287,8 +294,7 @@ def _ask(delivery: _Delivery, feed: Feed, is_open: bool, today: date) -> tuple[s
         return "Nothing.", False
     if delivery.held_for == "a sharing agreement":
         return "Nothing now: it is taken up when the agreement is in force.", False
-    period = feed.period(delivery.period)
-    when = _by_when(feed, period, today)
+    when = _by_when(feed, delivery.period_end, today)
     if delivery.state == "rejected":
         return f"Please correct what is named here and send the delivery again, {when}.", True
     if delivery.held_for == "an unusual volume":
@@ -299,17 +305,17 @@ def _ask(delivery: _Delivery, feed: Feed, is_open: bool, today: date) -> tuple[s
         return f"Please look into it and tell us, or send the delivery again, {when}.", True
     if not is_open:
         return "Nothing: there is nothing left to mend.", False
-    following = contracts.period_of(period.end + timedelta(days=1), feed.file.arrives.every)
+    following = contracts.period_of(delivery.period_end + timedelta(days=1), feed.file.arrives.every)
     return (
-        f"Please correct these rows where you keep them, and send them again, {_by_when(feed, following, today)}. What is "
+        f"Please correct these rows where you keep them, and send them again, {_by_when(feed, following.end, today)}. What is "
         "not corrected at its source comes back with the next delivery.",
         True,
     )
 
 
-def _by_when(feed: Feed, period: Period, today: date) -> str:
-    due_on = period.end + timedelta(days=feed.file.arrives.due_days_after_period)
-    return f"by {_day(due_on)}" if due_on > today else "as soon as you can"
+def _by_when(feed: Feed, period_end: date, today: date) -> str:
+    due_on = period_end + timedelta(days=feed.file.arrives.due_days_after_period)
+    return f"by {english.day(due_on)}" if due_on > today else "as soon as you can"
 
 
 def _resend(feed: Feed, delivery: _Delivery, tables: set[str | None], whole: bool) -> list[str]:
@@ -318,7 +324,7 @@ def _resend(feed: Feed, delivery: _Delivery, tables: set[str | None], whole: boo
     for name, table in feed.format.tables.items():
         if name in tables:
             named.setdefault(_how_it_is_sent(table, delivery.period, whole), []).append(name)
-    sentences = [sentence.replace("{}", _and(names)) for sentence, names in named.items()]
+    sentences = [sentence.replace("{}", english.all_of(names)) for sentence, names in named.items()]
     if not sentences:
         known = ", ".join(sorted(feed.format.tables))
         sentences.append(f"Name each file after the table that it holds, which is one of: {known}.")
@@ -401,20 +407,8 @@ def _wrapped(text: str) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _and(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def _moment(at: datetime) -> str:
-    return f"{_day(at.date())} at {at:%H:%M}"
-
-
-def _day(day: date) -> str:
-    return f"{day.day} {day:%B %Y}"
+    return f"{english.day(at.date())} at {at:%H:%M}"
 
 
 def _all(connection: psycopg.Connection, kind: type[Any], query: str, delivery_id: int) -> list[Any]:
@@ -428,7 +422,7 @@ def _one(connection: psycopg.Connection, kind: type[Any], query: str, delivery_i
 
 # Replaced is a delivery of which nothing is waited for: a later accepted one brings all of its tables, or its period.
 _DELIVERY = """
-    select delivery_id, feed, format_version, period, state, held_for, reason, source, received_at,
+    select delivery_id, feed, format_version, period, period_end, state, held_for, reason, source, received_at,
            state = 'superseded' or state in ('rejected', 'held') and exists (
                select from ledger.delivery as later
                where later.feed = delivery.feed and later.period = delivery.period

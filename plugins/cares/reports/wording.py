@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cares import english
 from cares.contracts import Feed, Rule, Table
 from cares.reports.disclosure import shown
 from cares.reports.facts import Check, Delivery, File
@@ -102,7 +103,7 @@ def listed(periods: Sequence[str]) -> str:
     """Periods in a sentence; of more than four, the first three and how many more."""
     if len(periods) > 4:
         return f"{', '.join(periods[:3])} and {len(periods) - 3} more periods"
-    return periods[0] if len(periods) == 1 else f"{', '.join(periods[:-1])} and {periods[-1]}"
+    return english.all_of(periods)
 
 
 def is_about_nhs_number(check: Check, feed: Feed) -> bool:

@@ -132,10 +132,11 @@ select distinct file_id, line_number
 from ledger.finding
 where if_broken = 'set the row aside'
     and not exists (
-        select from ledger.released_row as released
-        where released.file_id = finding.file_id and released.line_number = finding.line_number
+        select from ledger.row_release as released
+        where released.file_id = finding.file_id and released.line_number = finding.line_number and ended_at is null
     );
-comment on view ledger.set_aside_row is 'One row for each landed row that stays out of staging, at the moment in ledger.moment.';
+comment on view ledger.set_aside_row is
+    'One row for each landed row that stays out of staging; as it is now, also while an earlier day is being built.';
 
 create or replace view ledger.delivery_in_build as
 select
@@ -158,8 +159,11 @@ from ledger.build
 join ledger.build_delivery using (build_id)
 join ledger.delivery_file as file using (delivery_id)
 left join lateral (
-    select count(*) as rows from ledger.set_aside_row
-    where build.rewound_to is not null and set_aside_row.file_id = file.file_id
+    select count(distinct line_number) as rows
+    from ledger.finding
+    left join ledger.released_row as released using (file_id, line_number)
+    where build.rewound_to is not null and finding.file_id = file.file_id
+        and finding.if_broken = 'set the row aside' and released.file_id is null
 ) as aside on true
 where build.state = 'building';
 comment on view ledger.file_in_build is
