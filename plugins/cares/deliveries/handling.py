@@ -144,7 +144,7 @@ ACTIONS = {
 
 REPLAY_DOES = (
     "its original files are taken in anew, under today's contract, as a new delivery; "
-    "it stays as it is unless that one is accepted, and is withdrawn then"
+    "it stays as it is unless that one is accepted, and is withdrawn then; rows of it that were released are set aside anew"
 )
 
 
