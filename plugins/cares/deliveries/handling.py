@@ -18,7 +18,8 @@ from cares.deliveries import manifest
 from cares.deliveries.decision import Decision, count_rows, decide_anew, refresh_superseded, settle
 from cares.deliveries.events import DeliveryError, one_at_a_time, record
 from cares.deliveries.receiving import Progress, feed_and_period, take_in
-from cares.deliveries.sent_files import table_of, why_no_table
+from cares.deliveries.registration import add_file
+from cares.deliveries.sent_files import table_of
 
 _LONGEST_REASON = 500
 
@@ -181,24 +182,16 @@ def _copy_delivery(connection: psycopg.Connection, delivery_id: int) -> int:
     ).fetchone()[0]
     store = settings.var_folder("store")
     files = connection.execute(
-        "select file_id, stored_as, file_name from ledger.delivery_file where delivery_id = %s order by file_id", (delivery_id,)
+        "select stored_as, file_name, sha256, bytes from ledger.delivery_file where delivery_id = %s order by file_id",
+        (delivery_id,),
     ).fetchall()
     # Before any is copied: what no delivery of the ledger names would be kept for ever.
-    if not all((store / stored_as).is_file() for _, stored_as, _ in files):
+    if not all((store / stored_as).is_file() for stored_as, *_ in files):
         raise _originals_are_gone(delivery_id)
-    folder = settings.var_folder("store", str(new_id))
-    for file_id, stored_as, name in files:
-        table = table_of(feed, name)
-        new_file: int = connection.execute(
-            """insert into ledger.delivery_file (delivery_id, table_name, file_name, sha256, bytes, stored_as, problem)
-               select %s, %s, file_name, sha256, bytes, '', %s from ledger.delivery_file where file_id = %s returning file_id""",
-            (new_id, table, None if table else why_no_table(feed, name), file_id),
-        ).fetchone()[0]
-        shutil.copyfile(store / stored_as, folder / str(new_file))
-        (folder / str(new_file)).chmod(0o600)
-        connection.execute(
-            "update ledger.delivery_file set stored_as = %s where file_id = %s", (f"{new_id}/{new_file}", new_file)
-        )
+    for stored_as, name, sha256, size in files:
+        copy = add_file(connection, new_id, feed, name, table_of(feed, name), sha256, size)
+        shutil.copyfile(store / stored_as, copy)
+        copy.chmod(0o600)
     manifest.keep_again(connection, delivery_id, new_id)
     return new_id
 

@@ -72,6 +72,8 @@ def read(path: Path) -> list[Declared]:
 
 def keep(connection: psycopg.Connection, delivery_id: int, path: Path) -> None:
     """Keep a delivery's manifest, which lies at a path, and write into the ledger how many rows it declares for each file."""
+    # A delivery may be nothing but its manifest.
+    settings.var_folder("store", str(delivery_id))
     shutil.copyfile(path, kept_at(delivery_id))
     kept_at(delivery_id).chmod(0o600)
     connection.execute("update ledger.delivery set has_manifest = true where delivery_id = %s", (delivery_id,))

@@ -159,6 +159,22 @@ def _in_hand(
     return None
 
 
+def add_file(
+    connection: psycopg.Connection, delivery_id: int, feed: Feed, name: str, table: str | None, sha256: str, size: int
+) -> Path:
+    """Write a file of a delivery into the ledger, and return where in the store its original belongs.
+
+    `table` is the table that it holds; None, where its name is not that of one, is written down as the file's problem.
+    """
+    file_id = connection.execute(
+        """insert into ledger.delivery_file (delivery_id, table_name, file_name, sha256, bytes, stored_as, problem)
+           values (%s, %s, %s, %s, %s, '', %s) returning file_id""",
+        (delivery_id, table, name, sha256, size, None if table else why_no_table(feed, name)),
+    ).fetchone()[0]
+    connection.execute("update ledger.delivery_file set stored_as = %s where file_id = %s", (f"{delivery_id}/{file_id}", file_id))
+    return settings.var_folder("store", str(delivery_id)) / str(file_id)
+
+
 def _insert(
     connection: psycopg.Connection,
     feed: Feed,
@@ -186,17 +202,8 @@ def _insert(
             run_id,
         ),
     ).fetchone()[0]
-    folder = settings.var_folder("store", str(delivery_id))
     for file in (file for file in incoming if not file.is_manifest):
-        problem = why_no_table(feed, file.name) if file.table is None else None
-        file_id = connection.execute(
-            """insert into ledger.delivery_file (delivery_id, table_name, file_name, sha256, bytes, stored_as, problem)
-               values (%s, %s, %s, %s, %s, '', %s) returning file_id""",
-            (delivery_id, file.table, file.name, file.sha256, file.size, problem),
-        ).fetchone()[0]
-        stored_as = f"{delivery_id}/{file_id}"
-        shutil.move(file.kept_at, folder / str(file_id))
-        connection.execute("update ledger.delivery_file set stored_as = %s where file_id = %s", (stored_as, file_id))
+        shutil.move(file.kept_at, add_file(connection, delivery_id, feed, file.name, file.table, file.sha256, file.size))
     for file in (file for file in incoming if file.is_manifest):
         manifest.keep(connection, delivery_id, file.kept_at)
     record(connection, delivery_id, "received", f"from {source}")
