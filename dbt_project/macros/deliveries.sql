@@ -19,6 +19,29 @@
 {%- endmacro %}
 
 
+{#- What the columns of `delivery_columns` are, in every staging table. -#}
+{% macro delivery_column_meanings() -%}
+{{ return({
+    'delivery_id': {'data_type': 'bigint', 'means': 'The delivery that brought the row.'},
+    'delivery_revision': {'data_type': 'integer', 'means': 'The revision of the delivery that this row belongs to.'},
+    'file_id': {'data_type': 'bigint', 'means': 'The file of the delivery.'},
+    'line_number': {'data_type': 'bigint', 'means': 'The line of the file, the header being line 1.'},
+    'organisation': {'data_type': 'text', 'means': 'Who sent it.'},
+    'feed': {'data_type': 'text', 'means': 'Organisation and feed, as in council/adult_social_care.'},
+    'format_version': {'data_type': 'text', 'means': 'The version of the format that the delivery was judged by.'},
+    'period_start': {'data_type': 'date', 'means': 'First day of the period that the delivery is for.'},
+    'period_end': {'data_type': 'date', 'means': 'Last day of the period that the delivery is for.'},
+    'accepted_at': {'data_type': 'timestamp with time zone', 'means': 'When the delivery was accepted.'},
+    'superseded_at': {
+        'data_type': 'timestamp with time zone', 'means': 'When a later delivery replaced the row; null while it is in force.'},
+    'superseded_by_delivery_id': {
+        'data_type': 'bigint', 'means': 'The later delivery that replaced the row; null while it is in force.'},
+    'changed_by_build_id': {
+        'data_type': 'bigint', 'means': 'The build that took the row in, or the last one that dated it.'},
+}) }}
+{%- endmacro %}
+
+
 {#- The accepted rows of the deliveries that the build sees and this model does not hold yet. -#}
 {% macro from_new_deliveries(format, table) -%}
 from {{ source('accepted', format ~ '__' ~ table) }}

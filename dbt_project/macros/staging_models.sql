@@ -1,22 +1,53 @@
-{#- The staging models, one for each table of each format: the list that all accounting of rows goes by. -#}
+{#- The staging models, one for each table of each format: what stands in models/staging. A layer that comes after staging
+    reads them as tables, so that nobody has to list them. -#}
 {% macro staging_models() -%}
-{{ return([
-    'stg_apc__episodes',
-    'stg_cld__events',
-    'stg_housing__household_members',
-    'stg_housing__tenancies',
-    'stg_person_file__people',
-    'stg_ssda903__ad1',
-    'stg_ssda903__dolo',
-    'stg_ssda903__episodes',
-    'stg_ssda903__header',
-    'stg_ssda903__missing',
-    'stg_ssda903__oc2',
-    'stg_ssda903__oc3',
-    'stg_ssda903__placed_for_adoption',
-    'stg_ssda903__previous_permanence',
-    'stg_ssda903__reviews',
-    'stg_ssda903__sw_episodes',
-    'stg_ssda903__uasc',
-]) }}
+{%- set found = [] -%}
+{%- for node in graph.get('nodes', {}).values() if node.resource_type == 'model' and node.fqn[1] == 'staging' -%}
+    {%- do found.append(node) -%}
+{%- endfor -%}
+{{ return(found | sort(attribute='name')) }}
+{%- endmacro %}
+
+
+{#- The table of a staging model that is known by its name only. -#}
+{% macro staging_table(node) -%}
+{{ api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias) }}
+{%- endmacro %}
+
+
+{#-
+    Makes the staging tables that are not there yet, empty, from the columns that their models describe: what comes after
+    staging reads them all, also those of formats of which nothing has ever come. A table that is to be made anew goes first.
+-#}
+{% macro make_staging_tables() -%}
+{%- for node in staging_models() -%}
+{%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias, type='table') -%}
+{%- set there = adapter.get_relation(node.database, node.schema, node.alias) -%}
+{%- if there and flags.FULL_REFRESH and node.unique_id in selected_resources -%}
+    {%- do adapter.drop_relation(there) -%}
+    {%- set there = none -%}
+{%- endif -%}
+{%- if not there -%}
+    {%- do run_query(_empty_staging_table(relation, node.columns.values())) -%}
+    {%- do adapter.cache_added(relation) -%}
+{%- endif -%}
+{%- endfor -%}
+{%- endmacro %}
+
+
+{% macro _empty_staging_table(relation, columns) -%}
+create schema if not exists {{ relation.schema }};
+create table {{ relation }} (
+    {%- for name, column in delivery_column_meanings().items() %}
+    {{ name }} {{ column.data_type }},
+    {%- endfor %}
+    {%- for column in columns %}
+    {{ column.name }} {{ column.data_type }}{{ ',' if not loop.last }}
+    {%- endfor %}
+);
+create index on {{ relation }} (delivery_id);
+create index on {{ relation }} (changed_by_build_id);
+{%- for name, column in delivery_column_meanings().items() %}
+comment on column {{ relation }}.{{ name }} is '{{ column.means }}';
+{%- endfor %}
 {%- endmacro %}

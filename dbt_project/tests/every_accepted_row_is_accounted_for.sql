@@ -1,8 +1,8 @@
 -- Each accepted row in force is counted once in rows_accounted_for.
 with held as (
     {%- for model in staging_models() %}
-    select '{{ model }}' as staging_table, count(*) as rows
-    from {{ ref(model) }}
+    select '{{ model.name }}' as staging_table, count(*) as rows
+    from {{ staging_table(model) }}
     where superseded_at is null
     {{ 'union all' if not loop.last }}
     {%- endfor %}

@@ -211,18 +211,74 @@ def start_build(rewind_to: datetime | None = None) -> int:
 def run_layer(build_id: int, layer: str, full_refresh: bool = False) -> None:
     """Build one of `LAYERS` with dbt and test it; the outcome of each model and test goes to the ledger.
 
-    Raises BuildError naming the models and tests that failed, or BuildOvertaken; the build is failed then.
+    Of staging, only the formats whose deliveries changed are run; `full_refresh` runs all. Raises BuildError naming the
+    models and tests that failed, or BuildOvertaken; the build is failed then.
     """
     with _step(build_id):
-        without = ["--exclude-resource-type", "unit_test"]
-        refresh = ["--full-refresh"] if full_refresh else []
-        results = _run_dbt("build", "--select", LAYERS[layer], *without, *refresh, rewound=_is_rewound(build_id))
-        outcomes = [_outcome(result) for result in results]
-        _record(build_id, layer, outcomes)
-        failed = [f"{kind} {name}: {message}" for name, kind, outcome, _, _, message in outcomes if outcome not in _GOOD]
-        if failed:
-            _say_if_overtaken(build_id)
-            raise BuildError(f"{layer}: {len(failed)} of {len(outcomes)} failed. {'; '.join(failed[:5])}")
+        if layer != "staging":
+            _run_models(build_id, layer, [LAYERS[layer]], full_refresh)
+            return
+        is_rewound = _is_rewound(build_id)
+        formats = _formats_to_stage(build_id, every_format=full_refresh or is_rewound)
+        if not formats:
+            _record(build_id, layer, [(layer, "model", "success", 0, 0, "no delivery has changed")])
+            return
+        if not is_rewound:
+            _remember_staging(build_id, formats, is_complete=False)
+        _run_models(build_id, layer, [f"{LAYERS[layer]}/{format}" for format in formats], full_refresh)
+        if not is_rewound:
+            _remember_staging(build_id, formats, is_complete=True)
+
+
+def _run_models(build_id: int, layer: str, selection: list[str], full_refresh: bool) -> None:
+    without = ["--exclude-resource-type", "unit_test"]
+    refresh = ["--full-refresh"] if full_refresh else []
+    results = _run_dbt("build", "--select", *selection, *without, *refresh, rewound=_is_rewound(build_id))
+    outcomes = [_outcome(result) for result in results]
+    _record(build_id, layer, outcomes)
+    failed = [f"{kind} {name}: {message}" for name, kind, outcome, _, _, message in outcomes if outcome not in _GOOD]
+    if failed:
+        _say_if_overtaken(build_id)
+        raise BuildError(f"{layer}: {len(failed)} of {len(outcomes)} failed. {'; '.join(failed[:5])}")
+
+
+def _formats_to_stage(build_id: int, every_format: bool) -> list[str]:
+    """The formats of which staging does not hold just the deliveries that a build sees; or every one that ever came."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        rows = connection.execute(
+            """
+            with seen as (
+                select format, delivery_id, build_delivery.revision
+                from ledger.build_delivery join ledger.delivery using (delivery_id)
+                where build_id = %(build)s
+            ),
+            staged as (
+                select delivery.format, delivery_id, build_delivery.revision
+                from ledger.staged_format
+                join ledger.build_delivery using (build_id)
+                join ledger.delivery using (delivery_id)
+                where staged_format.format = delivery.format and staged_format.is_complete
+            )
+            select format from (select * from seen except select * from staged) as is_new
+            union select format from (select * from staged except select * from seen) as is_gone
+            union select format from ledger.staged_format where not is_complete
+            union select format from ledger.delivery where %(every)s
+            order by format
+            """,
+            {"build": build_id, "every": every_format},
+        ).fetchall()
+    return [format for (format,) in rows]
+
+
+def _remember_staging(build_id: int, formats: list[str], is_complete: bool) -> None:
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        connection.execute(
+            """
+            insert into ledger.staged_format (format, build_id, is_complete) select unnest(%s::text[]), %s, %s
+            on conflict (format) do update set build_id = excluded.build_id, is_complete = excluded.is_complete
+            """,
+            (formats, build_id, is_complete),
+        )
 
 
 def _say_if_overtaken(build_id: int) -> None:
@@ -456,7 +512,8 @@ def _run_dbt(command: str, *arguments: str, rewound: bool = False) -> list[NodeR
         )
     if outcome.result is None:
         raise BuildError(f"dbt could not run: {_safe(str(outcome.exception))}")
-    return list(outcome.result.results)
+    # What runs before the models, to make empty tables, is worth a word only where it fails.
+    return [result for result in outcome.result.results if result.node.resource_type != "operation" or result.status != "success"]
 
 
 def _dbt_options(rewound: bool) -> list[str]:

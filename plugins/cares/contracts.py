@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cache, cached_property
 from itertools import pairwise
@@ -26,6 +26,34 @@ Purpose = Literal["direct care", "planning", "board reporting"]
 IfBroken = Literal["reject the delivery", "set the row aside", "set the value aside", "warn"]
 PeriodKind = Literal["month", "quarter", "financial year", "day"]
 Replaces = Literal["period", "snapshot", "key", "window"]
+# What a local team of a feed may be said to give: where the format has no code for it, or the sender names teams freely.
+Service = Literal[
+    "urgent treatment centre",
+    "IV therapy",
+    "looked after children's health",
+    "adult community nursing",
+    "children's community nursing",
+    "health visiting",
+    "school nursing",
+    "community matrons and long term conditions",
+    "intermediate care",
+    "crisis response",
+    "reablement",
+    "end of life care",
+    "therapies",
+    "podiatry",
+    "continence",
+    "tissue viability",
+    "community dental care",
+    "adult mental health",
+    "older people's mental health",
+    "children's mental health",
+    "psychological therapies",
+    "learning disability",
+    "substance misuse",
+    "mental health crisis care",
+    "another service",
+]
 
 # What landing, and the views of accepted rows, say of each row beside what was sent.
 OWN_COLUMNS = frozenset(
@@ -68,7 +96,9 @@ class Pattern(_Part):
     means: str
     looks_like: Text
     matches: str | None = Field(None, description="regular expression over the whole value")
-    date: str | None = Field(None, description="how a date is written, for example DD/MM/YYYY")
+    date: str | tuple[str, ...] | None = Field(
+        None, description="how a date is written, for example DD/MM/YYYY; in several ways where no date fits two of them"
+    )
     check: Literal["nhs_number"] | None = Field(None, description="a check that needs arithmetic")
     ignoring: tuple[Literal["spaces", "dashes", "case"], ...] = ()
 
@@ -78,13 +108,19 @@ class Pattern(_Part):
             raise ValueError("needs exactly one of: matches, date, check")
         return self
 
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """The ways in which a date is written; none where the value is no date."""
+        return (self.date,) if isinstance(self.date, str) else self.date or ()
+
 
 class Code(_Part):
-    """One accepted code, its meaning, and the first and last version of the format that accepts it."""
+    """One accepted code, its meaning, the first and last version of the format that accepts it, and what it is called since."""
 
     means: Text = Field("", description="left out where the code says it already")
     since: Text | None = None
     until: Text | None = None
+    replaced_by: Text | None = Field(None, description="the code of the same list by which later versions say the same")
 
 
 def _codes(value: Any) -> Any:
@@ -146,6 +182,15 @@ class FileShape(_Part):
     )
 
 
+class CountedOnly(_Part):
+    """A table of a format that no purpose needs: it is recognised and counted, and goes no further."""
+
+    each_row_is: str
+    file_names: tuple[str, ...] = Field((), description="other stems that a file of this table may have")
+    since: Text | None = None
+    until: Text | None = None
+
+
 class FormatFile(_Part):
     """`formats/<format>/format.yml`: a data format with its versions."""
 
@@ -156,6 +201,7 @@ class FormatFile(_Part):
     facts: Literal["found", "partly recalled", "ours"] = Field(description="how sure we are of the column facts")
     files: FileShape = FileShape()
     versions: Annotated[dict[str, Version], AfterValidator(_in_order)] = Field(min_length=1)
+    counted_only: dict[str, CountedOnly] = Field({}, description="its tables that no purpose needs, by name")
 
 
 _SIMPLE_RULES = {"filled", "unique", "not_in_future"}
@@ -200,6 +246,35 @@ def _expectation(value: Any) -> Any:
     return {"expect": value} if isinstance(value, str) else value
 
 
+_NUMBER_OF_COLUMN = re.compile(r"[{](n{1,2})([+]\d+)?[}]")
+
+
+def _each_repeated(columns: dict[str, Column]) -> dict[str, Column]:
+    """Columns as given, those that repeat written out: one for each number."""
+    each: dict[str, Column] = {}
+    for header, column in columns.items():
+        if column.repeats and not _NUMBER_OF_COLUMN.search(header):
+            raise ValueError(f"the column {header!r} repeats, so its header needs {{n}} where the number stands")
+        for number in range(1, (column.repeats or 1) + 1):
+            name = _numbered(header, number) if column.repeats else header
+            if name in each:
+                raise ValueError(f"the column {name!r} is given twice; remove one of them")
+            each[name] = Column.model_validate(_numbered(column.model_dump(), number)) if column.repeats else column
+    return each
+
+
+def _numbered(value: Any, number: int) -> Any:
+    """What a repeated column says, with the number of one of them in its place."""
+    match value:
+        case str():
+            return _NUMBER_OF_COLUMN.sub(lambda found: str(number + int(found[2] or 0)).zfill(len(found[1])), value)
+        case dict():
+            return {key: _numbered(inner, number) for key, inner in value.items()}
+        case tuple() | list():
+            return tuple(_numbered(inner, number) for inner in value)
+    return value
+
+
 class Column(_Part):
     """One column of a table, as the format says it and as we expect it."""
 
@@ -216,6 +291,9 @@ class Column(_Part):
     since: Text | None = Field(None, description="first version of the format that has it")
     until: Text | None = Field(None, description="last version of the format that has it")
     free_text: bool = Field(False, description="may hold line breaks; confidential")
+    repeats: int | None = Field(
+        None, ge=2, le=99, description="so many columns of this kind: {n}, {nn} or {n+1} in its names is the number of each"
+    )
 
     @model_validator(mode="after")
     def _a_blank_has_no_value(self) -> Column:
@@ -241,7 +319,7 @@ class TableFile(_Part):
     window_months: int | None = Field(None, ge=1, description="for replaces: window: months that end with the period")
     event_start: str | None = Field(None, description="for replaces: window: header of the day an event starts")
     event_end: str | None = Field(None, description="for replaces: window: header of the day an event ends")
-    columns: dict[str, Column] = Field(min_length=1)
+    columns: Annotated[dict[str, Column], AfterValidator(_each_repeated)] = Field(min_length=1)
 
     @model_validator(mode="after")
     def _names_exist(self) -> TableFile:
@@ -283,15 +361,27 @@ class Arrives(_Part):
     first_period: Text | None = Field(
         None, description="the first period promised; left out: the first that begins under the sharing agreement, or came before"
     )
+    last_period: Text | None = Field(None, description="the last period promised, where the feed has ended")
 
     @model_validator(mode="after")
-    def _first_period_is_one(self) -> Arrives:
-        if self.first_period:
-            try:
-                parse_period(self.first_period, self.every)
-            except ContractError as error:
-                raise ValueError(str(error)) from None
+    def _periods_are_some(self) -> Arrives:
+        try:
+            periods = [parse_period(label, self.every) for label in (self.first_period, self.last_period) if label]
+        except ContractError as error:
+            raise ValueError(str(error)) from None
+        if len(periods) == 2 and periods[1].end < periods[0].start:
+            raise ValueError("ends before it begins; correct first_period or last_period")
         return self
+
+    @property
+    def first(self) -> Period | None:
+        """The first period promised, where the contract names one."""
+        return parse_period(self.first_period, self.every) if self.first_period else None
+
+    @property
+    def last(self) -> Period | None:
+        """The last period promised, where the feed has ended."""
+        return parse_period(self.last_period, self.every) if self.last_period else None
 
 
 class FeedVersion(_Part):
@@ -314,6 +404,9 @@ class FeedFile(_Part):
     sent_by: str
     allowed_by: str = Field(description="the sharing agreement")
     arrives: Arrives
+    handed_over_to: str | None = Field(
+        None, description="the feed that sends what follows the last period, like sthk/urgent_treatment_centre"
+    )
     versions: Annotated[tuple[FeedVersion, ...], AfterValidator(_oldest_first)] = Field(
         (), description="where the feed's version differs from its period's"
     )
@@ -326,7 +419,14 @@ class FeedFile(_Part):
     )
     exceptions: dict[str, IfBroken] = Field({}, description="rule to what happens instead, agreed with the sender")
     local_codes: dict[str, dict[str, Text]] = Field({}, description="code list to local code and the code it stands for")
+    local_teams: dict[str, Service] = Field({}, description="the sender's own number of a team, to the service that it gives")
     note: str | None = None
+
+    @model_validator(mode="after")
+    def _what_is_handed_over_ends(self) -> FeedFile:
+        if self.handed_over_to and not self.arrives.last_period:
+            raise ValueError("handed_over_to needs the last period that this feed sends; write last_period under arrives")
+        return self
 
 
 class OrganisationFile(_Part):
@@ -360,6 +460,11 @@ class Rule:
     def id(self) -> str:
         """Stable id, for example `episodes.LS.one_of`."""
         return f"{self.table}.{self.header or ('key' if self.kind == 'unique' else 'table')}.{self.kind}"
+
+
+def _is_in_version(part: TableFile | CountedOnly | Column | Code, version: str, order: tuple[str, ...]) -> bool:
+    at = order.index(version)
+    return (part.since is None or order.index(part.since) <= at) and (part.until is None or at <= order.index(part.until))
 
 
 @dataclass(frozen=True)
@@ -402,13 +507,11 @@ class Table:
     def is_date(self, header: str) -> bool:
         """Whether a column is expected to hold dates."""
         expected = (self.patterns.get(rule.expect or "") for rule in self.file.columns[header].we_expect)
-        return any(pattern is not None and pattern.date is not None for pattern in expected)
+        return any(pattern is not None and pattern.date for pattern in expected)
 
     def in_version(self, part: TableFile | Column | Code, version: str) -> bool:
         """Whether a table, column or code belongs to a version of the format."""
-        order = self.version_order
-        at = order.index(version)
-        return (part.since is None or order.index(part.since) <= at) and (part.until is None or at <= order.index(part.until))
+        return _is_in_version(part, version, self.version_order)
 
     def codes(self, name: str, version: str) -> list[str]:
         """Accepted codes of a list in a version, in the list's order."""
@@ -538,8 +641,16 @@ class Format:
 
     @cached_property
     def table_of_stem(self) -> dict[str, str]:
-        """Normalised file stem to table name."""
-        return {normalised(stem): table.name for table in self.tables.values() for stem in (table.name, *table.file.file_names)}
+        """Normalised file stem to table name, of the tables that are landed and of those that are only counted."""
+        files = {name: table.file.file_names for name, table in self.tables.items()}
+        counted = {name: table.file_names for name, table in self.file.counted_only.items()}
+        return {normalised(stem): name for name, stems in (files | counted).items() for stem in (name, *stems)}
+
+    def recognised(self, version: str) -> list[str]:
+        """The tables of a version, landed and only counted."""
+        order = tuple(self.file.versions)
+        tables: dict[str, TableFile | CountedOnly] = {name: table.file for name, table in self.tables.items()}
+        return [name for name, table in (tables | self.file.counted_only).items() if _is_in_version(table, version, order)]
 
 
 @dataclass(frozen=True)
@@ -601,12 +712,16 @@ def _month_end(day: date) -> date:
 
 @dataclass(frozen=True)
 class Feed:
-    """One format sent by one organisation; `slug` is `<organisation>/<feed>`."""
+    """One format sent by one organisation; `slug` is `<organisation>/<feed>`.
+
+    `taken_over_from` are the feeds that were handed over to it.
+    """
 
     slug: str
     organisation: str
     file: FeedFile
     format: Format
+    taken_over_from: tuple[str, ...] = ()
 
     @property
     def files(self) -> FileShape:
@@ -690,9 +805,14 @@ def _load(root: Path) -> Contracts:
             formats[format.name] = format
     broken = {folder.name for folder in folders} - formats.keys()
     organisations = {}
+    feed_documents: dict[str, _Document] = {}
     for folder in _folders(root):
-        if folder.name not in _OWN_FOLDERS and (organisation := _organisation(root, folder, formats, broken, problems)):
+        if folder.name not in _OWN_FOLDERS and (
+            organisation := _organisation(root, folder, formats, broken, problems, feed_documents)
+        ):
             organisations[organisation.slug] = organisation
+    if not problems:
+        organisations = _handed_over(organisations, feed_documents)
     if problems:
         raise ContractError("\n".join(problems))
     return Contracts(patterns, formats, organisations)
@@ -778,6 +898,7 @@ def _format(root: Path, folder: Path, patterns: dict[str, Pattern], problems: li
                 code_lists[name] = code_list
                 for code, meaning in code_list.codes.items():
                     codes.known_versions(meaning, order, (name, "codes", code))
+                    _check_replacement(codes, name, code, code_list)
     tables: dict[str, Table] = {}
     documents = {}
     paths = _contract_files(folder, head_path.name, "codes.yml")
@@ -791,15 +912,25 @@ def _format(root: Path, folder: Path, patterns: dict[str, Pattern], problems: li
     stems: dict[str, str] = {}
     for name, table in tables.items():
         _check_table(documents[name], table, tables, order)
-        for number, stem in enumerate((name, *table.file.file_names), -1):
-            owner = stems.setdefault(normalised(stem), name)
-            if owner != name:
-                at = ("file_names", number) if number >= 0 else ()
-                documents[name].problem(at, f"a file called {stem!r} is one of the table {owner!r} already; rename one")
+        _check_stems(documents[name], name, table.file.file_names, stems, ())
+    for name, counted in file.counted_only.items():
+        head.known_versions(counted, order, ("counted_only", name))
+        if name in tables:
+            head.problem(("counted_only", name), f"{name}.yml lands this table; remove one of the two")
+        _check_stems(head, name, counted.file_names, stems, ("counted_only", name))
     if not problems:
         for name, table in tables.items():
             _check_code_lists(documents[name], table)
     return Format(folder.name, file, code_lists, tables)
+
+
+def _check_stems(document: _Document, name: str, file_names: tuple[str, ...], stems: dict[str, str], at: tuple[str, ...]) -> None:
+    """Report a file name by which another table of the format is known already; `stems` is that of each so far."""
+    for number, stem in enumerate((name, *file_names), -1):
+        owner = stems.setdefault(normalised(stem), name)
+        if owner != name:
+            place = (*at, "file_names", number) if number >= 0 else at
+            document.problem(place, f"a file called {stem!r} is one of the table {owner!r} already; rename one")
 
 
 def _check_table(document: _Document, table: Table, tables: dict[str, Table], order: tuple[str, ...]) -> None:
@@ -831,6 +962,17 @@ def _check_table(document: _Document, table: Table, tables: dict[str, Table], or
                     document.problem(at, f"{rule.refers_to!r} is not a table.header of {table.format}")
 
 
+def _check_replacement(document: _Document, name: str, code: str, code_list: CodeList) -> None:
+    replacement = code_list.codes[code].replaced_by
+    if replacement is None:
+        return
+    at = (name, "codes", code, "replaced_by")
+    if replacement not in code_list.codes:
+        document.problem(at, f"{replacement!r} is not a code of {name}; add it, or name one that is")
+    elif code_list.codes[replacement].replaced_by is not None:
+        document.problem(at, f"{replacement!r} is replaced itself; name the code that replaces it")
+
+
 def _check_code_lists(document: _Document, table: Table) -> None:
     """Every rule accepts something in every version; asked only of tables whose versions and lists are known."""
     for version in table.version_order:
@@ -842,7 +984,12 @@ def _check_code_lists(document: _Document, table: Table) -> None:
 
 
 def _organisation(
-    root: Path, folder: Path, formats: dict[str, Format], broken: set[str], problems: list[str]
+    root: Path,
+    folder: Path,
+    formats: dict[str, Format],
+    broken: set[str],
+    problems: list[str],
+    feed_documents: dict[str, _Document],
 ) -> Organisation | None:
     slug = folder.name
     document, head_path = _head(folder, "organisation.yml", root, problems)
@@ -878,7 +1025,46 @@ def _organisation(
                     feed_document.problem(("local_codes", list_name, local), f"{code!r} is not a code of {list_name}")
         feed_slug = f"{slug}/{feed_path.stem}"
         feeds[feed_path.stem] = Feed(feed_slug, slug, feed_file, format)
+        feed_documents[feed_slug] = feed_document
     return Organisation(slug, file, feeds) if file else None
+
+
+def _handed_over(organisations: dict[str, Organisation], documents: dict[str, _Document]) -> dict[str, Organisation]:
+    """The organisations, each feed told which feeds were handed over to it; what does not fit is written into the documents."""
+    feeds = {feed.slug: feed for organisation in organisations.values() for feed in organisation.feeds.values()}
+    predecessors: dict[str, tuple[str, ...]] = {}
+    for slug, feed in feeds.items():
+        if feed.file.handed_over_to:
+            if wrong := _why_not_handed_over(feed, feeds):
+                documents[slug].problem(("handed_over_to",), wrong)
+            predecessors[feed.file.handed_over_to] = (*predecessors.get(feed.file.handed_over_to, ()), slug)
+    return {
+        organisation.slug: replace(
+            organisation,
+            feeds={
+                name: replace(feed, taken_over_from=predecessors.get(feed.slug, ())) for name, feed in organisation.feeds.items()
+            },
+        )
+        for organisation in organisations.values()
+    }
+
+
+def _why_not_handed_over(feed: Feed, feeds: dict[str, Feed]) -> str | None:
+    """Why a feed cannot be handed over to the one that it names: unknown, of another format, or with a gap or an overlap."""
+    to, last = feed.file.handed_over_to or "", feed.file.arrives.last
+    if to not in feeds or last is None:
+        return f"{to!r} is not a feed; known: {', '.join(sorted(feeds))}"
+    successor = feeds[to]
+    if successor.format.name != feed.format.name:
+        return f"{to} sends {successor.format.name}, and this feed {feed.format.name}; name a feed of the same format"
+    first, follows = successor.file.arrives.first, last.end + timedelta(days=1)
+    if first is None or first.start != follows:
+        begins = f"begins with {first.label}" if first else "names no first_period"
+        return (
+            f"{to} {begins}, and the last period here is {last.label}; write the first_period there that begins on {follows}, "
+            "or correct last_period here"
+        )
+    return None
 
 
 class _Loader(yaml.CSafeLoader):
@@ -999,7 +1185,7 @@ class _Document:
                 self.problem(place, f"found {found[place]}; write {english.any_of(dict.fromkeys(choices))}")
             return None
 
-    def known_versions(self, part: TableFile | Column | Code, order: tuple[str, ...], at: tuple[Any, ...]) -> None:
+    def known_versions(self, part: TableFile | CountedOnly | Column | Code, order: tuple[str, ...], at: tuple[Any, ...]) -> None:
         for key in ("since", "until"):
             version = getattr(part, key)
             if version is not None and version not in order:

@@ -102,8 +102,8 @@ def matches(text: str, pattern: Pattern) -> str:
         text = f"upper({text})"
     ignored = "".join(character for word, character in (("spaces", " "), ("dashes", "-")) if word in pattern.ignoring)
     bare = f"translate({text}, {literal(ignored)}, '')" if ignored else text
-    if pattern.date:
-        return _is_date(text, pattern.date)
+    if pattern.dates:
+        return f"({' or '.join(_is_date(text, written) for written in pattern.dates)})"
     if pattern.check == "nhs_number":
         return f"({_is_nhs_number(text)} or {_is_nhs_number(bare)})"
     return f"{bare} ~ {literal(f'^(?:{pattern.matches})$')}"
@@ -114,25 +114,30 @@ def day_of(column: str, table: Table) -> str:
 
     How the day is written comes from the column's own date pattern; raises ValueError when it has none.
     """
-    text, written = _date_text(column, table)
-    numbers = ", ".join(f"{_part(text, written, letter)}::int" for letter in "YMD")
-    return f"case when {_is_date(text, written)} then make_date({numbers}) end"
+    text, ways = _date_text(column, table)
+    days = []
+    for written in ways:
+        numbers = ", ".join(f"{_part(text, written, letter)}::int" for letter in "YMD")
+        days.append(f"when {_is_date(text, written)} then make_date({numbers})")
+    return f"case {' '.join(days)} end"
 
 
 def _not_after(column: str, around: Surroundings) -> str:
     """True unless the column holds a real date after the day of receipt; years are compared first, as they decide most."""
-    text, written = _date_text(column, around.table)
-    year = literal(str(around.received_on.year))
+    text, ways = _date_text(column, around.table)
     later = f"{day_of(column, around.table)} > date {literal(around.received_on.isoformat())}"
-    return f"(case when {_part(text, written, 'Y')} < {year} then true else coalesce(not {later}, true) end)"
+    if len(ways) > 1:
+        return f"coalesce(not {later}, true)"
+    year = literal(str(around.received_on.year))
+    return f"(case when {_part(text, ways[0], 'Y')} < {year} then true else coalesce(not {later}, true) end)"
 
 
-def _date_text(column: str, table: Table) -> tuple[str, str]:
+def _date_text(column: str, table: Table) -> tuple[str, tuple[str, ...]]:
     header = next(header for header, name in table.column_names.items() if name == column)
     for expectation in table.file.columns[header].we_expect:
         pattern = table.patterns.get(expectation.expect or "")
-        if pattern and pattern.date:
-            return f"btrim({identifier(column)})", pattern.date
+        if pattern and pattern.dates:
+            return f"btrim({identifier(column)})", pattern.dates
     raise ValueError(f"{table.format}/{table.name}: {header} is compared as a date but expects no date pattern")
 
 

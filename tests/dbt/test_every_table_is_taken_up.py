@@ -29,29 +29,40 @@ def still_reads_an_earlier_name(project: Path, tables: Iterable[contracts.Table]
 
 def missing_steps(project: Path, tables: list[str]) -> list[str]:
     """What is still to be done for tables named as in landing (`cld__events`), one line each; and what has no table."""
-    sources = yaml.safe_load((project / "models" / "sources.yml").read_text(encoding="utf-8"))["sources"]
-    accepted = {table["name"] for source in sources if source["name"] == "accepted" for table in source["tables"]}
-    listed = set(re.findall(r"'stg_(\w+)'", (project / "macros" / "staging_models.sql").read_text(encoding="utf-8")))
-    staged = {path.stem.removeprefix("stg_") for path in (project / "models" / "staging").rglob("stg_*.sql")}
     missing = []
     for table in tables:
         folder = f"models/staging/{table.split('__')[0]}"
-        if table not in accepted:
-            missing.append(f"{table}: name it under `accepted` in models/sources.yml")
         if not (project / folder / f"stg_{table}.sql").exists():
             missing.append(f"{table}: write its staging model {folder}/stg_{table}.sql")
         if not (project / folder / f"stg_{table}.yml").exists():
             missing.append(f"{table}: describe its columns in {folder}/stg_{table}.yml")
-        if table not in listed:
-            missing.append(f"{table}: name it in macros/staging_models.sql, so that its rows are accounted for")
-    missing += [f"{table}: no contract has this table" for table in sorted((accepted | listed | staged) - set(tables))]
+    staged = {path.stem.removeprefix("stg_") for path in (project / "models" / "staging").rglob("stg_*.sql")}
+    missing += [f"{table}: no contract has this table" for table in sorted(staged - set(tables))]
     return missing
+
+
+def differences_of_description(folder: Path) -> list[str]:
+    """Where the columns that a staging model gives are not those described beside it, in their order, one line each."""
+    found = []
+    for path in sorted(folder.rglob("stg_*.yml")):
+        described = [column["name"] for column in yaml.safe_load(path.read_text(encoding="utf-8"))["models"][0]["columns"]]
+        query = re.sub(r"^--.*", "", path.with_suffix(".sql").read_text(encoding="utf-8"), flags=re.MULTILINE)
+        given = re.findall(
+            r"(?:\bas |^ *)(\w+),?$", query.partition("delivery_columns()")[2].partition("{{ from_new")[0], re.MULTILINE
+        )
+        if described != given:
+            found.append(f"{path.stem}: gives {', '.join(given)}; describes {', '.join(described)}")
+    return found
 
 
 def test_every_table_of_every_contract_is_staged_described_and_accounted_for() -> None:
     tables = [table.landing_name for table in contracts.load().tables()]
     assert tables
     assert missing_steps(settings.DBT_PROJECT, tables) == []
+
+
+def test_every_staging_model_describes_the_columns_that_it_gives() -> None:
+    assert differences_of_description(settings.DBT_PROJECT / "models" / "staging") == []
 
 
 def test_no_staging_model_reads_a_column_by_an_earlier_name() -> None:
@@ -75,11 +86,9 @@ def test_each_step_that_is_missing_is_named(tmp_path: Path) -> None:
     (project / "models/staging/cld/stg_cld__events.yml").unlink()
     tables = [table.landing_name for table in contracts.load().tables() if table.landing_name != "apc__episodes"]
 
-    assert missing_steps(project, [*tables, "ecds__attendances"]) == [
+    assert missing_steps(project, [*tables, "pharmacy__dispensings"]) == [
         "cld__events: describe its columns in models/staging/cld/stg_cld__events.yml",
-        "ecds__attendances: name it under `accepted` in models/sources.yml",
-        "ecds__attendances: write its staging model models/staging/ecds/stg_ecds__attendances.sql",
-        "ecds__attendances: describe its columns in models/staging/ecds/stg_ecds__attendances.yml",
-        "ecds__attendances: name it in macros/staging_models.sql, so that its rows are accounted for",
+        "pharmacy__dispensings: write its staging model models/staging/pharmacy/stg_pharmacy__dispensings.sql",
+        "pharmacy__dispensings: describe its columns in models/staging/pharmacy/stg_pharmacy__dispensings.yml",
         "apc__episodes: no contract has this table",
     ]

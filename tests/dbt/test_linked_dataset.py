@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -161,6 +162,8 @@ def test_an_analyst_reads_insight_and_nothing_else(borough: FreshWarehouse, buil
 def test_nothing_in_insight_points_at_a_person(borough: FreshWarehouse, built: Built) -> None:
     tables = [name for (name,) in borough.rows("select viewname from pg_views where schemaname = 'insight'")]
     told = "\n".join(str(row) for table in tables for row in borough.rows(f"select * from insight.{table}"))
+    # A pseudonym may hold any four digits by chance.
+    told = re.sub(r"\b[0-9a-f]{32}\b", "", told)
     for secret in (ADA, "Ada", "Ash", "WA10", "1935", "P1", "A1", "H1", "S1", "T1", "2019, 1, 5", "2019, 1, 10"):
         assert secret not in told
     assert "80 to 84" in told
@@ -365,7 +368,7 @@ def test_a_failed_test_fails_the_build_and_what_was_published_stays(staged: Fres
             (delivery_id,),
         )
     build_id = builds.start_build()
-    with pytest.raises(builds.BuildError, match="holds_every_accepted_row_stg_person_file__people") as failure:
+    with pytest.raises(builds.BuildError, match="holds_each_accepted_row_once_stg_person_file__people") as failure:
         builds.run_layer(build_id, "staging")
     assert "ZEBRA" not in str(failure.value)
     assert staged.rows("select state from ledger.build where build_id = %s", build_id) == [("failed",)]

@@ -77,8 +77,8 @@ class Markers:
             if rule.at_most_characters:
                 longest = rule.at_most_characters
             pattern = table.patterns.get(rule.expect or "")
-            if pattern and pattern.date:
-                return self._day(pattern.date)
+            if pattern and pattern.dates:
+                return self._day(pattern.dates[0])
             if pattern and pattern.check == "nhs_number":
                 return self._remember(_nhs_number(next(self._numbers)))
             if pattern and pattern.means.startswith("a whole British postcode"):

@@ -128,12 +128,12 @@ def _breaker(rule: Rule, table: Table) -> Breaker | None:
 def _pattern_breaker(pattern: Pattern) -> Breaker:
     if pattern.check == "nhs_number":
         return lambda rng, value, sheet, row: identifiers.with_wrong_digit(rng, value.replace(" ", ""))
-    if pattern.date == "YYYY-MM-DD":
-        return lambda rng, value, sheet, row: f"{value[:4]}-02-30"
-    if pattern.date == "DD/MM/YYYY":
+    if pattern.dates == ("DD/MM/YYYY",):
         return lambda rng, value, sheet, row: (
             f"30/02/{value[-4:]}" if rng.random() < 0.6 else f"{value[-4:]}-{value[3:5]}-{value[:2]}"
         )
+    if pattern.dates:
+        return lambda rng, value, sheet, row: f"30/02/{value[-4:]}" if "/" in value else f"{value[:4]}-02-30"
     assert pattern.matches
     return lambda rng, value, sheet, row: None if re.fullmatch(pattern.matches, "?") else "?"
 

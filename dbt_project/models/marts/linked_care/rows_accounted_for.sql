@@ -30,12 +30,12 @@ with rows_in_force as (
         and members.tenancy_reference = homes.tenancy_reference
     where homes.superseded_at is null
 
-    {%- for model in staging_models() if model not in (in_a_mart | map('first') | list) + ['stg_housing__tenancies'] %}
+    {%- for model in staging_models() if model.name not in (in_a_mart | map('first') | list) + ['stg_housing__tenancies'] %}
 
     union all
 
-    select feed, '{{ model }}' as staging_table, 'no mart reads this table yet' as outcome
-    from {{ ref(model) }}
+    select feed, '{{ model.name }}' as staging_table, 'no mart reads this table yet' as outcome
+    from {{ staging_table(model) }}
     where superseded_at is null
     {%- endfor %}
 )

@@ -1,6 +1,7 @@
 {#- A staging model holds the deliveries that the build sees and no others, each with as many rows as the ledger says were
-    accepted. One that was revised or taken back since the build began is held as it was, or else the build cannot go on. -#}
-{% test holds_every_accepted_row(model) %}
+    accepted, and no line of a file twice. One that was revised or taken back since the build began is held as it was, or
+    else the build cannot go on. -#}
+{% test holds_each_accepted_row_once(model) %}
 {%- set format, table = model.identifier.removeprefix('stg_').split('__') %}
 select delivery_id
 from (
@@ -11,9 +12,16 @@ from (
     group by seen.delivery_id, seen.is_unchanged
 ) as accepted
 full join (
-    select delivery_id, count(*) as held_rows from {{ model }} group by delivery_id
+    select delivery_id, sum(times) as held_rows, max(times) as times_a_line
+    from (
+        select delivery_id, file_id, line_number, count(*) as times
+        from {{ model }}
+        group by delivery_id, file_id, line_number
+    ) as lines
+    group by delivery_id
 ) as held using (delivery_id)
 where
-    coalesce(accepted_rows, 0) <> coalesce(held_rows, 0)
+    times_a_line > 1
+    or coalesce(accepted_rows, 0) <> coalesce(held_rows, 0)
     and (coalesce(is_unchanged, true) or held_rows is null)
 {% endtest %}
