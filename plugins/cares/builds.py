@@ -7,6 +7,7 @@ each model and test is written to the ledger, without values.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import time
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # In the order of the build; the person index is updated between its records and the care events.
 LAYERS = {
     "staging": "path:models/staging",
+    "reference": "path:seeds path:models/intermediate/reference",
     "person_records": "path:models/intermediate/person_index",
     "care_events": "path:models/intermediate/care_events",
     "linked_care": "path:models/marts/linked_care",
@@ -211,23 +213,51 @@ def start_build(rewind_to: datetime | None = None) -> int:
 def run_layer(build_id: int, layer: str, full_refresh: bool = False) -> None:
     """Build one of `LAYERS` with dbt and test it; the outcome of each model and test goes to the ledger.
 
-    Of staging, only the formats whose deliveries changed are run; `full_refresh` runs all. Raises BuildError naming the
-    models and tests that failed, or BuildOvertaken; the build is failed then.
+    Of staging, only the formats whose deliveries changed are run, and reference only when its own text changed;
+    `full_refresh` runs all. Raises BuildError naming the models and tests that failed, or BuildOvertaken; the build is
+    failed then.
     """
     with _step(build_id):
-        if layer != "staging":
+        everything = full_refresh or _is_rewound(build_id)
+        if layer == "staging":
+            _stage(build_id, everything, full_refresh)
+        elif layer == "reference":
+            _load_reference(build_id, everything)
+        else:
             _run_models(build_id, layer, [LAYERS[layer]], full_refresh)
-            return
-        is_rewound = _is_rewound(build_id)
-        formats = _formats_to_stage(build_id, every_format=full_refresh or is_rewound)
-        if not formats:
-            _record(build_id, layer, [(layer, "model", "success", 0, 0, "no delivery has changed")])
-            return
-        if not is_rewound:
-            _remember_staging(build_id, formats, is_complete=False)
-        _run_models(build_id, layer, [f"{LAYERS[layer]}/{format}" for format in formats], full_refresh)
-        if not is_rewound:
-            _remember_staging(build_id, formats, is_complete=True)
+
+
+def _stage(build_id: int, every_format: bool, full_refresh: bool) -> None:
+    formats = _formats_to_stage(build_id, every_format)
+    if not formats:
+        _record(build_id, "staging", [("staging", "model", "success", 0, 0, "no delivery has changed")])
+        return
+    keeps_count = not _is_rewound(build_id)
+    if keeps_count:
+        _remember_staging(build_id, formats, is_complete=False)
+    _run_models(build_id, "staging", [f"{LAYERS['staging']}/{format}" for format in formats], full_refresh)
+    if keeps_count:
+        _remember_staging(build_id, formats, is_complete=True)
+
+
+def _load_reference(build_id: int, whatever_changed: bool) -> None:
+    folders = (DBT_PROJECT / "seeds", DBT_PROJECT / "models" / "intermediate" / "reference")
+    files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    text = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        loaded = connection.execute("select text from ledger.reference_loaded").fetchone()
+    if loaded == (text,) and not whatever_changed:
+        _record(build_id, "reference", [("reference", "model", "success", 0, 0, "nothing has changed")])
+        return
+    _run_models(build_id, "reference", [LAYERS["reference"]], full_refresh=False)
+    if _is_rewound(build_id):
+        return
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        connection.execute(
+            """insert into ledger.reference_loaded (text) values (%s)
+               on conflict (only_row) do update set text = excluded.text""",
+            (text,),
+        )
 
 
 def _run_models(build_id: int, layer: str, selection: list[str], full_refresh: bool) -> None:
@@ -431,7 +461,7 @@ def _refuse_what_does_not_add_up(connection: psycopg.Connection) -> None:
     wrong = connection.execute(
         """
         select distinct delivery_id from ledger.delivery_file join ledger.counted_delivery using (delivery_id)
-        where received_rows <> landed_rows + unreadable_rows or landed_rows <> accepted_rows + set_aside_rows + erased_rows
+        where received_rows <> landed_rows + unreadable_rows + coalesce(not_needed_rows, 0) or landed_rows <> accepted_rows + set_aside_rows + erased_rows
         order by delivery_id
         """
     ).fetchall()

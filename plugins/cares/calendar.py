@@ -75,11 +75,13 @@ def promised_periods(feed: Feed, agreed: Agreed | None, came: Iterable[Period], 
     """The periods that a feed promised, as far as the horizon, and those that came beside them; in order.
 
     A feed is promised from the first period that its contract names, else from the first that begins under a sharing
-    agreement, or from the first that came where that is earlier; and until the last agreement ends.
+    agreement, or from the first that came where that is earlier; and until the last agreement ends, or the last period that
+    its contract names is over. Where nobody signed an agreement and nothing came, nothing is promised.
     """
     periods = {period.label: period for period in came}
     period = _first(feed, agreed, periods.values())
-    while period and period.start <= horizon.day and not (agreed and period.end > agreed.until):
+    last_day = min(agreed.until if agreed else date.max, feed.file.arrives.last.end if feed.file.arrives.last else date.max)
+    while period and period.start <= horizon.day and period.end <= last_day:
         if horizon.covers(period):
             periods.setdefault(period.label, period)
         period = _after(period, feed)
@@ -87,8 +89,8 @@ def promised_periods(feed: Feed, agreed: Agreed | None, came: Iterable[Period], 
 
 
 def _first(feed: Feed, agreed: Agreed | None, came: Collection[Period]) -> Period | None:
-    if feed.file.arrives.first_period:
-        return feed.period(feed.file.arrives.first_period)
+    if feed.file.arrives.first and (agreed or came):
+        return feed.file.arrives.first
     firsts = list(came)
     if agreed:
         begun = period_of(agreed.starts, feed.file.arrives.every)

@@ -76,9 +76,7 @@ class Checker:
         # GX labels every column of the query, SQLAlchemy shortens a label beyond this length, and then nobody finds it.
         named = [name for name in ("file_id", "line_number", *around.table.column_names.values()) if len(name) <= 57]
         columns = ", ".join(predicates.identifier(name) for name in named)
-        asset = self._source.add_query_asset(
-            f"{table} {file_id}", f"select {columns} from landing.{predicates.identifier(table)} where file_id = {file_id}"
-        )
+        asset = self._source.add_query_asset(f"{table} {file_id}", predicates.rows_to_judge(rules, around, columns))
         suite = gx.ExpectationSuite(name=f"{table} {file_id}", expectations=[_expectation(rule, around) for rule in rules])
         batch = asset.add_batch_definition_whole_table("rows").get_batch()
         outcome = batch.validate(suite, result_format=result_format)
@@ -123,9 +121,9 @@ def files_to_check(delivery_id: int) -> list[tuple[int, Surroundings, int]]:
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         rows = connection.execute(
             """select file.file_id, file.table_name, file.landed_rows, delivery.feed, delivery.format_version,
-                      delivery.received_at::date
+                      delivery.received_at::date, delivery.period
                from ledger.delivery join ledger.delivery_file as file using (delivery_id)
-               where delivery.delivery_id = %s and file.landed_rows is not null
+               where delivery.delivery_id = %s and file.landed_rows is not null and file.not_needed_rows is null
                  and (delivery.state = 'received' or not exists (
                    select from ledger.check_result as result where result.delivery_id = delivery.delivery_id))
                  and not exists (select from ledger.delivery_file as other
@@ -135,10 +133,10 @@ def files_to_check(delivery_id: int) -> list[tuple[int, Surroundings, int]]:
         ).fetchall()
     file_of_table = {table_name: file_id for file_id, table_name, *_ in rows}
     files = []
-    for file_id, table_name, landed_rows, slug, version, received_on in rows:
+    for file_id, table_name, landed_rows, slug, version, received_on, period in rows:
         feed = contracts.load().feed(slug)
         table = feed.format.tables[table_name]
-        files.append((file_id, Surroundings(table, feed, version, file_of_table, received_on), landed_rows))
+        files.append((file_id, Surroundings(table, feed, version, file_of_table, feed.period(period), received_on), landed_rows))
     return files
 
 

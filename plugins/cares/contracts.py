@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Strict, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 from yaml.reader import Reader
 
 from cares import english, settings
+from cares.table_rules import THIS_ROW, Comparison, Day, History, Part, TableRule, Text, reference
 
 Purpose = Literal["direct care", "planning", "board reporting"]
 IfBroken = Literal["reject the delivery", "set the row aside", "set the value aside", "warn"]
@@ -77,20 +78,7 @@ def normalised(header: str) -> str:
     return re.sub(r"[^a-z0-9]", "", header.lower())
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
-
-
-Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str | float)]
-# Strict, because a number would be read as the seconds since 1970.
-Day = Annotated[date, Strict()]
-
-
-class Pattern(_Part):
+class Pattern(Part):
     """A named shape of a value; exactly one of `matches`, `date` and `check` says how it is recognised."""
 
     means: str
@@ -114,7 +102,7 @@ class Pattern(_Part):
         return (self.date,) if isinstance(self.date, str) else self.date or ()
 
 
-class Code(_Part):
+class Code(Part):
     """One accepted code, its meaning, the first and last version of the format that accepts it, and what it is called since."""
 
     means: Text = Field("", description="left out where the code says it already")
@@ -136,7 +124,7 @@ def _codes(value: Any) -> Any:
     return value
 
 
-class CodeList(_Part):
+class CodeList(Part):
     """Accepted codes of a format: code to meaning, or a list where the value is its own meaning."""
 
     means: str
@@ -145,7 +133,7 @@ class CodeList(_Part):
     ignoring: tuple[Literal["spaces", "case"], ...] = ()
 
 
-class Version(_Part):
+class Version(Part):
     """A version of a format and the reporting periods that it governs (by the day on which they end)."""
 
     from_period_ending: Day
@@ -170,11 +158,15 @@ def _in_order(versions: dict[str, Version]) -> dict[str, Version]:
     return versions
 
 
-class FileShape(_Part):
+class FileShape(Part):
     """How a file is written."""
 
-    encoding: Literal["utf-8", "cp1252", "latin-1"] = "utf-8"
+    encoding: Literal["utf-8", "cp1252", "latin-1", "utf-16"] = "utf-8"
     delimiter: Literal[",", ";", "|", "\t"] = ","
+    quote: Literal['"', "'", "none"] = Field(default='"', description="the mark around a value that holds the delimiter")
+    has_header: bool = Field(
+        default=True, description="false: no line names the columns, which come in the order of the contract"
+    )
     trailer: str | None = Field(
         default=None,
         min_length=1,
@@ -182,7 +174,34 @@ class FileShape(_Part):
     )
 
 
-class CountedOnly(_Part):
+class XmlRow(Part):
+    """Where a row of a table stands in an XML file.
+
+    Its values are the innermost elements in it, named after its columns; what it lacks it takes from the rows around it.
+    """
+
+    each: str = Field(description="the element that is a row, by the path from below the outermost one, like CHILD/EPISODE")
+    that_has: str | None = Field(None, description="only where this element stands in it and is not empty")
+
+    def __str__(self) -> str:
+        return f"{self.each} with {self.that_has}" if self.that_has else self.each
+
+
+class NotExpressed(Part):
+    """Rules of the publisher that our contracts do not express, for one reason."""
+
+    because: str
+    rules: dict[str, str] = Field(description="the publisher's number of each, and what it looks at")
+
+
+class XmlFile(Part):
+    """How all tables of a format come as one XML file."""
+
+    rows: dict[str, XmlRow] = Field(min_length=1, description="table to where its rows stand")
+    names: dict[str, str] = Field({}, description="element to the header of its column, where the two differ")
+
+
+class CountedOnly(Part):
     """A table of a format that no purpose needs: it is recognised and counted, and goes no further."""
 
     each_row_is: str
@@ -191,7 +210,7 @@ class CountedOnly(_Part):
     until: Text | None = None
 
 
-class FormatFile(_Part):
+class FormatFile(Part):
     """`formats/<format>/format.yml`: a data format with its versions."""
 
     title: str
@@ -202,18 +221,20 @@ class FormatFile(_Part):
     files: FileShape = FileShape()
     versions: Annotated[dict[str, Version], AfterValidator(_in_order)] = Field(min_length=1)
     counted_only: dict[str, CountedOnly] = Field({}, description="its tables that no purpose needs, by name")
+    rules_not_expressed: tuple[NotExpressed, ...] = Field((), description="the publisher's rules that are none of ours")
+    xml: XmlFile | None = Field(None, description="where all its tables may come as one XML file")
 
 
 _SIMPLE_RULES = {"filled", "unique", "not_in_future"}
 _RULE_KEYS = {"one_of", "at_most_characters", "between", "not_before", "refers_to", "filled_when", "expect"}
 
 
-class FilledWhen(_Part):
+class FilledWhen(Part):
     column: str
     is_one_of: tuple[Text, ...] = Field(min_length=1)
 
 
-class Expectation(_Part):
+class Expectation(Part):
     """One thing expected of a value; exactly one of the rule keys is given."""
 
     expect: str | None = Field(None, description="filled, unique, not_in_future, or the name of a pattern")
@@ -225,6 +246,7 @@ class Expectation(_Part):
     filled_when: FilledWhen | None = None
     if_broken: IfBroken | None = None
     because: str | None = None
+    known_as: Text | None = Field(None, description="the publisher's own number of this rule, or of one that it is part of")
 
     @model_validator(mode="after")
     def _one_rule(self) -> Expectation:
@@ -275,7 +297,7 @@ def _numbered(value: Any, number: int) -> Any:
     return value
 
 
-class Column(_Part):
+class Column(Part):
     """One column of a table, as the format says it and as we expect it."""
 
     means: str
@@ -304,7 +326,7 @@ class Column(_Part):
         return self
 
 
-class TableFile(_Part):
+class TableFile(Part):
     """`formats/<format>/<table>.yml`: one table of a format."""
 
     title: str
@@ -313,13 +335,19 @@ class TableFile(_Part):
     file_names: tuple[str, ...] = Field((), description="other stems that a file of this table may have")
     since: Text | None = None
     until: Text | None = None
+    never_empty: bool = Field(False, description="a file of it with no rows rejects the delivery, whatever the feed says")
     key: tuple[str, ...] = Field(description="headers that together name one row")
     key_if_broken: IfBroken = "warn"
+    key_known_as: Text | None = Field(None, description="the publisher's own number of the rule that rows differ in their key")
     replaces: Replaces = Field(description="what a later delivery of this table replaces")
     window_months: int | None = Field(None, ge=1, description="for replaces: window: months that end with the period")
     event_start: str | None = Field(None, description="for replaces: window: header of the day an event starts")
     event_end: str | None = Field(None, description="for replaces: window: header of the day an event ends")
     columns: Annotated[dict[str, Column], AfterValidator(_each_repeated)] = Field(min_length=1)
+    history: History | None = Field(None, description="which rows belong together, and in what order, for rules on several rows")
+    rules: dict[str, TableRule] = Field(
+        {}, description="rules on several columns or rows; the name begins with the publisher's own number, if it has one"
+    )
 
     @model_validator(mode="after")
     def _names_exist(self) -> TableFile:
@@ -351,7 +379,7 @@ class TableFile(_Part):
         return f" any more; write its new header {now!r}" if now else ""
 
 
-class Arrives(_Part):
+class Arrives(Part):
     """How and when a feed comes."""
 
     by: Literal["folder"]
@@ -384,7 +412,7 @@ class Arrives(_Part):
         return parse_period(self.last_period, self.every) if self.last_period else None
 
 
-class FeedVersion(_Part):
+class FeedVersion(Part):
     version: Text
     from_period_ending: Day
 
@@ -396,7 +424,7 @@ def _oldest_first(versions: tuple[FeedVersion, ...]) -> tuple[FeedVersion, ...]:
     return versions
 
 
-class FeedFile(_Part):
+class FeedFile(Part):
     """`<organisation>/<feed>.yml`: what one organisation promised to send."""
 
     title: str
@@ -429,7 +457,7 @@ class FeedFile(_Part):
         return self
 
 
-class OrganisationFile(_Part):
+class OrganisationFile(Part):
     """`<organisation>/organisation.yml`: who they are."""
 
     name: str
@@ -450,6 +478,8 @@ class Rule:
     if_broken: IfBroken
     because: str | None
     sentence: str
+    name: str | None = None
+    known_as: str | None = None
 
     @property
     def column(self) -> str | None:
@@ -459,10 +489,11 @@ class Rule:
     @property
     def id(self) -> str:
         """Stable id, for example `episodes.LS.one_of`."""
-        return f"{self.table}.{self.header or ('key' if self.kind == 'unique' else 'table')}.{self.kind}"
+        place = self.header or self.name or ("key" if self.kind == "unique" else "table")
+        return f"{self.table}.{place}.{self.kind}"
 
 
-def _is_in_version(part: TableFile | CountedOnly | Column | Code, version: str, order: tuple[str, ...]) -> bool:
+def _is_in_version(part: TableFile | CountedOnly | Column | Code | TableRule, version: str, order: tuple[str, ...]) -> bool:
     at = order.index(version)
     return (part.since is None or order.index(part.since) <= at) and (part.until is None or at <= order.index(part.until))
 
@@ -509,7 +540,7 @@ class Table:
         expected = (self.patterns.get(rule.expect or "") for rule in self.file.columns[header].we_expect)
         return any(pattern is not None and pattern.date for pattern in expected)
 
-    def in_version(self, part: TableFile | Column | Code, version: str) -> bool:
+    def in_version(self, part: TableFile | Column | Code | TableRule, version: str) -> bool:
         """Whether a table, column or code belongs to a version of the format."""
         return _is_in_version(part, version, self.version_order)
 
@@ -551,21 +582,16 @@ class Table:
                     self.file.key_if_broken,
                     None,
                     f"no two rows of a file have the same {english.all_of(self.file.key)}",
+                    known_as=self.file.key_known_as,
                 )
             )
+        rules += [self._rule_of_table(name, rule) for name, rule in self.file.rules.items() if self.in_version(rule, version)]
         exceptions = exceptions or {}
-        return [
-            Rule(
-                rule.table,
-                rule.header,
-                rule.kind,
-                rule.argument,
-                exceptions.get(rule.id, rule.if_broken),
-                rule.because,
-                rule.sentence,
-            )
-            for rule in rules
-        ]
+        return [replace(rule, if_broken=exceptions.get(rule.id, rule.if_broken)) for rule in rules]
+
+    def history(self, rule: TableRule) -> History | None:
+        """Which rows a rule on several rows takes together."""
+        return rule.history or self.file.history
 
     def _out_of_version(self) -> Rule:
         bounds = [f"from version {self.file.since} on"] if self.file.since else []
@@ -581,6 +607,7 @@ class Table:
             for header, column in self.file.columns.items()
             for expectation in column.we_expect
         }
+        ids |= {f"{self.name}.rule {name}.conditions" for name in self.file.rules}
         return ids | ({f"{self.name}.key.unique"} if self.file.key else set())
 
     @property
@@ -603,6 +630,16 @@ class Table:
             expectation.if_broken or column.if_broken,
             expectation.because or column.because,
             self._sentence(header, kind, argument),
+            known_as=expectation.known_as,
+        )
+
+    def _rule_of_table(self, name: str, rule: TableRule) -> Rule:
+        history = self.history(rule)
+        means = {pattern: one.means for pattern, one in self.patterns.items()}
+        sentence = rule.sentence(history.of if history else None, means)
+        number, *_ = name.split(" ")
+        return Rule(
+            self.name, None, "conditions", rule, rule.if_broken, rule.because, sentence, name=f"rule {name}", known_as=number
         )
 
     def _sentence(self, header: str, kind: str, argument: Any) -> str:
@@ -918,9 +955,11 @@ def _format(root: Path, folder: Path, patterns: dict[str, Pattern], problems: li
         if name in tables:
             head.problem(("counted_only", name), f"{name}.yml lands this table; remove one of the two")
         _check_stems(head, name, counted.file_names, stems, ("counted_only", name))
+    for name in (file.xml.rows if file.xml else {}).keys() - tables.keys() - file.counted_only.keys():
+        head.problem(("xml", "rows", name), f"{name!r} is not a table of this format; known: {', '.join(sorted(tables))}")
     if not problems:
         for name, table in tables.items():
-            _check_code_lists(documents[name], table)
+            _check_versions(documents[name], table)
     return Format(folder.name, file, code_lists, tables)
 
 
@@ -960,6 +999,73 @@ def _check_table(document: _Document, table: Table, tables: dict[str, Table], or
                 other, _, other_header = rule.refers_to.partition(".")
                 if other not in tables or other_header not in tables[other].file.columns:
                     document.problem(at, f"{rule.refers_to!r} is not a table.header of {table.format}")
+    if table.file.history:
+        _check_history(document, table, table.file.history, ("history",))
+    for name, table_rule in table.file.rules.items():
+        _check_table_rule(document, table, name, table_rule, order)
+
+
+def _check_history(document: _Document, table: Table, history: History, at: tuple[Any, ...]) -> None:
+    for header in (history.of, *history.in_order_of):
+        if header not in table.file.columns:
+            document.problem(at, f"names the column {header!r}, which the table does not have")
+
+
+def _check_table_rule(document: _Document, table: Table, name: str, rule: TableRule, order: tuple[str, ...]) -> None:
+    """Report what a rule on several columns or rows says that cannot be judged."""
+    at = ("rules", name)
+    document.known_versions(rule, order, at)
+    if "." in name:
+        document.problem(at, "a full stop stands in the name, which parts the words of a rule's id; write another name")
+    if rule.history:
+        _check_history(document, table, rule.history, (*at, "history"))
+    if rule.looks_at_several_rows and not table.history(rule):
+        document.problem(at, "looks at several rows; say under 'history' which rows of the table belong together")
+    unknown = [header for header in rule.headers if header not in table.file.columns]
+    for header in unknown:
+        near = difflib.get_close_matches(header, table.file.columns, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        document.problem(at, f"names the column {header!r}; {hint}write a header of this table, or previous or next before it")
+    if unknown:
+        return
+    for part, number, subject, word, said in rule.references():
+        compared = reference(said)
+        is_day = bool(compared.shifts) or word not in ("", "same_as", "differs_from")
+        for one in (compared, reference(subject)) if is_day else ():
+            if one.header and not table.is_date(one.header):
+                place = (*at, part, number, subject, word)
+                document.problem(place, f"compares {one.header!r} as a date; give that column a date pattern first")
+    for header in (rule.at_most.begins, rule.at_most.ends) if rule.at_most else ():
+        if not table.is_date(header):
+            document.problem((*at, "at_most"), f"counts days by {header!r}; give that column a date pattern first")
+    for part, alternatives in (("when", rule.when), ("expect", rule.expect)):
+        for number, conditions in enumerate(alternatives):
+            for subject, comparison in conditions.items():
+                if (subject == THIS_ROW) != (comparison.place is not None):
+                    document.problem((*at, part, number, subject), f"write 'place' of {THIS_ROW!r}, and nothing else of it")
+                elif subject != THIS_ROW and (problem := _unknown_word(table, subject, comparison)):
+                    document.problem((*at, part, number, subject), problem)
+
+
+def _unknown_word(table: Table, subject: str, comparison: Comparison) -> str | None:
+    """What is wrong with a code or a pattern that a condition names."""
+    if comparison.written_as and comparison.written_as not in table.patterns:
+        return f"{comparison.written_as!r} is not a pattern; known: {', '.join(sorted(table.patterns))}"
+    header = reference(subject).header
+    lists = [rule.one_of for rule in table.file.columns[header].we_expect if rule.one_of] if header else []
+    known = {code for name in lists if name in table.code_lists for code in table.code_lists[name].codes}
+    wrong = [code for code in (*(comparison.one_of or ()), *(comparison.none_of or ())) if known and code not in known]
+    return f"{english.all_of(wrong)} {'is' if len(wrong) == 1 else 'are'} not in the code list of {header}" if wrong else None
+
+
+def _missing_column(table: Table, rule: TableRule) -> str | None:
+    """Which column a rule names that a version does not have in which the rule holds."""
+    for version in table.version_order:
+        if table.in_version(table.file, version) and table.in_version(rule, version):
+            for header in rule.headers:
+                if header not in table.columns(version):
+                    return f"names {header!r}, which version {version} does not have; bound the rule with since or until"
+    return None
 
 
 def _check_replacement(document: _Document, name: str, code: str, code_list: CodeList) -> None:
@@ -973,14 +1079,17 @@ def _check_replacement(document: _Document, name: str, code: str, code_list: Cod
         document.problem(at, f"{replacement!r} is replaced itself; name the code that replaces it")
 
 
-def _check_code_lists(document: _Document, table: Table) -> None:
-    """Every rule accepts something in every version; asked only of tables whose versions and lists are known."""
+def _check_versions(document: _Document, table: Table) -> None:
+    """Every rule accepts something in every version, and finds its columns; asked only where versions and lists are known."""
     for version in table.version_order:
         for header, column in table.columns(version).items() if table.in_version(table.file, version) else ():
             for number, rule in enumerate(column.we_expect):
                 if rule.one_of and not table.codes(rule.one_of, version):
                     at = ("columns", header, "we_expect", number)
                     document.problem(at, f"{rule.one_of!r} accepts no code in version {version}; add one to codes.yml")
+    for name, table_rule in table.file.rules.items():
+        if missing := _missing_column(table, table_rule):
+            document.problem(("rules", name), missing)
 
 
 def _organisation(
@@ -1185,7 +1294,9 @@ class _Document:
                 self.problem(place, f"found {found[place]}; write {english.any_of(dict.fromkeys(choices))}")
             return None
 
-    def known_versions(self, part: TableFile | CountedOnly | Column | Code, order: tuple[str, ...], at: tuple[Any, ...]) -> None:
+    def known_versions(
+        self, part: TableFile | CountedOnly | Column | Code | TableRule, order: tuple[str, ...], at: tuple[Any, ...]
+    ) -> None:
         for key in ("since", "until"):
             version = getattr(part, key)
             if version is not None and version not in order:

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from cares import contracts, warehouse
 from cares.contracts import Rule
-from cares.predicates import Surroundings, identifier, kept, literal, repeated
+from cares.predicates import Surroundings, identifier, kept, literal, repeated, rows_to_judge
 
 Outcome = tuple[int, Surroundings, int, list[Rule], list[Rule]]
 
@@ -76,7 +76,7 @@ def _write_findings(
 def broken_lines(broken: list[Rule], around: Surroundings) -> str:
     """The SQL that gives (line number, position in `broken`) for each row that breaks each of the rules.
 
-    One scan for all rules that look at a row; one more for each `unique` rule.
+    One scan for all rules but `unique`, and one more for each of those.
     """
     file_id = around.file_of_table[around.table.name]
     source = f"landing.{identifier(around.table.landing_name)}"
@@ -86,9 +86,9 @@ def broken_lines(broken: list[Rule], around: Surroundings) -> str:
         tests = [(number, kept(rule, around)) for number, rule in by_row]
         # Nearly every row keeps all rules: only the others are asked which.
         scans.append(
-            f"select line_number, tested.number from {source} cross join lateral "
+            f"select line_number, tested.number from ({rows_to_judge(broken, around)}) as judged cross join lateral "
             f"(values {', '.join(f'({number}, {test})' for number, test in tests)}) as tested (number, kept) "
-            f"where file_id = {file_id} and not ({' and '.join(test for _, test in tests)}) and not tested.kept"
+            f"where not ({' and '.join(test for _, test in tests)}) and not tested.kept"
         )
     for number, rule in enumerate(broken):
         if rule.kind == "unique":

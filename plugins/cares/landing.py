@@ -3,55 +3,33 @@
 A file goes down one of two roads. The quick one streams its bytes through COPY and counts the records
 from the bytes, independently of COPY. Where the two counts differ, or a quotation mark stands where it
 has no business, or COPY refuses, the file goes down the slow one: a strict parser that names the
-physical line. Neither road ever raises with a value of the data in its message.
+physical line. A table of a workbook or an XML file goes down the slow one too, from its own reader.
+Neither road ever raises with a value of the data in its message.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
-import re
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
 
 import psycopg
 from psycopg import sql
 
 from cares import contracts, settings, warehouse
-from cares.contracts import Column, Feed, FileShape, Table
+from cares.contracts import Feed, FileShape, Table
 from cares.predicates import identifier, literal
+from cares.reading import Container, FileProblem, Header, Record, delimited, unknown_columns
+from cares.reading.containers import opened
 
-_CHUNK = 1 << 20
-_LONGEST_VALUE = 131_072
-_LONGEST_LINE = 1 << 24
 _POSTGRES_ENCODING = {"utf-8": "UTF8", "cp1252": "WIN1252", "latin-1": "LATIN1"}
-
-
-class FileProblem(Exception):
-    """A file that cannot be taken in: the message names the line and what to do, never a value."""
-
-
-class _NeedsTheStrictParser(Exception):
-    """The quick road cannot vouch for this file."""
-
-
-@dataclass(frozen=True)
-class Header:
-    """The header of a file: the contract's header of each field (None: unknown), and where the data start."""
-
-    fields: tuple[str | None, ...]
-    unknown: tuple[int, ...]
-    data_starts_at: int
 
 
 @dataclass
 class Landed:
-    """What became of a file's records; `left_out` are the positions of columns that the contract does not know.
+    """What became of a file's records; `left_out` says what of it the contract does not know.
 
     `declared` is how many rows the file's own last line says it has, where the contract wants such a line.
     """
@@ -60,7 +38,7 @@ class Landed:
     landed: int = 0
     unreadable: list[tuple[int, str]] = field(default_factory=list)
     loaded_by: str = "copy"
-    left_out: tuple[int, ...] = ()
+    left_out: str | None = None
     declared: int | None = None
 
 
@@ -87,15 +65,16 @@ def history() -> list[ContractChange]:
 
 
 def prepare() -> None:
-    """Make or migrate the landing tables, the `accepted` views and the code lists so that they hold what the contracts say.
+    """Make or migrate landing tables, `accepted` views, code lists and local teams so that they hold what the contracts say.
 
     Does nothing when they do already. Columns are added or renamed and never removed: old deliveries stay readable. What
     changes is written into `ledger.contract_change`. Raises ContractError where a renamed column cannot take over.
     """
     tables = list(contracts.load().tables())
     codes = list(_codes())
+    teams = list(_local_teams())
     shapes = [(_renamings(table), table.column_names, _accepted_view(table)) for table in tables]
-    shape = hashlib.sha256(repr((shapes, codes)).encode()).hexdigest()
+    shape = hashlib.sha256(repr((shapes, codes, teams)).encode()).hexdigest()
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         if _recorded_shape(connection) == shape:
             return
@@ -105,6 +84,7 @@ def prepare() -> None:
         for table in tables:
             _prepare_table(connection, table)
         _prepare_codes(connection, codes)
+        _prepare_local_teams(connection, teams)
         connection.execute(
             """insert into ledger.landing_shape (shape) values (%s)
                on conflict (only_row) do update set shape = excluded.shape, prepared_at = now()""",
@@ -117,14 +97,14 @@ def _renamings(table: Table) -> list[tuple[str, str, str]]:
     return [(earlier, name, header) for header, name in table.column_names.items() for earlier in table.earlier_names(header)]
 
 
-_Code = tuple[str, str, str, str, str | None, str | None]
+_Code = tuple[str, str, str, str, str | None, str | None, str | None]
 
 
 def _codes() -> Iterator[_Code]:
     for format in contracts.load().formats.values():
         for name, code_list in format.code_lists.items():
             for code, entry in code_list.codes.items():
-                yield format.name, name, code, entry.means, entry.since, entry.until
+                yield format.name, name, code, entry.means, entry.since, entry.until, entry.replaced_by
 
 
 def _prepare_codes(connection: psycopg.Connection, codes: list[_Code]) -> None:
@@ -137,11 +117,31 @@ def _prepare_codes(connection: psycopg.Connection, codes: list[_Code]) -> None:
             _remember(connection, format, None, f"{name}: {_code_change(code, before.get(place), after.get(place))}")
     connection.execute("delete from ledger.code")
     with connection.cursor() as cursor:
-        cursor.executemany("insert into ledger.code values (%s, %s, %s, %s, %s, %s)", codes)
+        cursor.executemany("insert into ledger.code values (%s, %s, %s, %s, %s, %s, %s)", codes)
+
+
+def _local_teams() -> Iterator[tuple[str, str, str]]:
+    for feed in contracts.load().feeds.values():
+        for team, service in feed.file.local_teams.items():
+            yield feed.slug, team, service
+
+
+def _prepare_local_teams(connection: psycopg.Connection, teams: list[tuple[str, str, str]]) -> None:
+    before = {(feed, team): service for feed, team, service in connection.execute("select * from ledger.local_team").fetchall()}
+    after = {(feed, team): service for feed, team, service in teams}
+    feeds = contracts.load().feeds
+    for feed, team in sorted(before.keys() | after.keys()):
+        was, now = before.get((feed, team)), after.get((feed, team))
+        if was != now and feed in feeds and _recorded_shape(connection):
+            gives = f"gives {now}" if now else "is not known any more"
+            _remember(connection, feeds[feed].format.name, None, f"{feed}: the local team {team} {gives}")
+    connection.execute("delete from ledger.local_team")
+    with connection.cursor() as cursor:
+        cursor.executemany("insert into ledger.local_team values (%s, %s, %s)", teams)
 
 
 def _code_change(code: str, before: tuple | None, after: tuple | None) -> str:
-    """What became of a code, given as (meaning, first version, last version) or None where it is not accepted."""
+    """What became of a code, given as (meaning, first version, last version, replacement) or None where it is not accepted."""
     if after is None:
         return f"the code {code} is no longer in the contract"
     bounds = f"from version {after[1] or 'the first'} to {after[2] or 'the last'}"
@@ -149,6 +149,8 @@ def _code_change(code: str, before: tuple | None, after: tuple | None) -> str:
         return f"the code {code} was added, accepted {bounds}"
     if before[1:] == after[1:]:
         return f"the code {code} is described in other words"
+    if before[3] != after[3]:
+        return f"the code {code} is now {f'replaced by {after[3]}' if after[3] else 'not replaced by another'}"
     return f"the code {code} is now accepted {bounds}"
 
 
@@ -344,7 +346,7 @@ def land(delivery_id: int, progress: Progress | None = None) -> None:
         ).fetchone()
         feed = contracts.load().feed(feed_slug)
         files = connection.execute(
-            """select file_id, table_name, file_name, stored_as from ledger.delivery_file
+            """select file_id, table_name, file_name, part, stored_as from ledger.delivery_file
                where delivery_id = %s and landed_rows is null and problem is null and table_name is not null
                order by table_name""",
             (delivery_id,),
@@ -353,16 +355,28 @@ def land(delivery_id: int, progress: Progress | None = None) -> None:
             "select exists (select from ledger.delivery_file where delivery_id = %s and problem is not null)", (delivery_id,)
         ).fetchone()[0]
         problems: dict[int, str] = {}
+        told: set[tuple[str, str]] = set()
         results: dict[int, Landed] = {}
+        containers: dict[str, Container | None] = {}
         with connection.transaction() as everything:
-            for file_id, table_name, file_name, stored_as in files:
+            for file_id, table_name, file_name, part, stored_as in files:
                 table = feed.format.tables[table_name]
                 path = settings.var_folder("store") / stored_as
+                if stored_as not in containers:
+                    containers[stored_as] = opened(path, file_name, feed.format)
+                container = containers[stored_as]
                 try:
                     with connection.transaction():
-                        results[file_id] = _land_file(connection, file_id, path, table, feed, version, progress)
+                        results[file_id] = (
+                            _land_part(connection, file_id, container, part, table, feed, version)
+                            if container
+                            else _land_file(connection, file_id, path, table, feed, version, progress)
+                        )
                 except FileProblem as found:
-                    problems[file_id] = f"{feed_slug}/{table_name}: {file_name}: {found}"
+                    # What is wrong with a file of several tables is told once.
+                    if (stored_as, str(found)) not in told:
+                        problems[file_id] = f"{feed_slug}/{table_name}: {file_name}: {found}"
+                    told.add((stored_as, str(found)))
             # The other files are read all the same: whoever mends one hears of all problems at once.
             if problems or is_spoiled:
                 raise psycopg.Rollback(everything)
@@ -380,13 +394,10 @@ def _record(connection: psycopg.Connection, file_id: int, landed: Landed) -> Non
         (landed.received, landed.landed, len(landed.unreadable), landed.loaded_by, landed.declared, file_id),
     )
     if landed.left_out:
-        positions = ", ".join(map(str, landed.left_out))
         connection.execute(
             """insert into ledger.delivery_event (delivery_id, event, reason)
-               select delivery_id, 'columns left out',
-                      table_name || ': the contract does not know the column(s) at position ' || %s
-               from ledger.delivery_file where file_id = %s""",
-            (positions, file_id),
+               select delivery_id, 'columns left out', table_name || ': ' || %s from ledger.delivery_file where file_id = %s""",
+            (landed.left_out, file_id),
         )
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -404,59 +415,50 @@ def _land_file(
     version: str,
     progress: Progress | None,
 ) -> Landed:
-    header = read_header(path, table, feed.files, version)
+    header = delimited.read_header(path, table, feed.files, version)
     landed = None
-    if not header.unknown and not feed.files.trailer:
+    if not header.unknown and delimited.is_usual(feed.files):
         try:
             with connection.transaction():
                 landed = _copy(connection, file_id, path, table, feed.files, header, progress)
-        except (_NeedsTheStrictParser, psycopg.DataError):
+        except (delimited.NeedsTheStrictParser, psycopg.DataError):
             landed = None
     if landed is None:
-        landed = _line_by_line(connection, file_id, path, table, feed, header)
-    if landed.received == 0 and feed.file.a_file_with_no_rows == "reject the delivery":
-        raise FileProblem("has a header and no rows, and this feed does not take that as a nil return; send the rows")
+        records = delimited.records(path, feed.files, header, table.file.columns)
+        landed = _line_by_line(connection, file_id, table, feed, header, records, feed.files)
+        landed.left_out = unknown_columns(header)
+    if landed.received == 0:
+        _refuse_no_rows(table, feed)
     return landed
 
 
-def read_header(path: Path, table: Table, shape: FileShape, version: str) -> Header:
-    """The header of a file, matched to the contract by name (case, spaces and punctuation aside).
+def _land_part(
+    connection: psycopg.Connection,
+    file_id: int,
+    container: Container,
+    part: str | None,
+    table: Table,
+    feed: Feed,
+    version: str,
+) -> Landed:
+    """Land one table of a workbook or an XML file, whose records are counted in another way than they are read."""
+    source = container.source(part, table, version)
+    landed = _line_by_line(connection, file_id, table, feed, source.header, source.records)
+    if landed.received != source.counted:
+        raise FileProblem(
+            f"{source.counted:,} rows were counted and {landed.received:,} could be told apart; save the file anew and send it again"
+        )
+    landed.left_out = source.left_out()
+    if source.is_nil:
+        _refuse_no_rows(table, feed)
+    return landed
 
-    Raises FileProblem for an empty file, another encoding, a header given twice, or a mandatory one missing.
-    """
-    with path.open("rb") as stream:
-        start = stream.read(_CHUNK)
-    if not start:
-        raise FileProblem("is empty (0 bytes); send the file again")
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise FileProblem(f"line 1: is written in UTF-16, not in {shape.encoding}; save it as {shape.encoding}")
-    bom = 3 if start.startswith(b"\xef\xbb\xbf") else 0
-    line_end = re.search(rb"\r\n|\n|\r", start)
-    end, data_starts_at = (line_end.start(), line_end.end()) if line_end else (len(start), len(start))
-    try:
-        line = start[bom:end].decode(shape.encoding)
-        names = next(csv.reader([line], delimiter=shape.delimiter, strict=True))
-    except (UnicodeDecodeError, csv.Error, StopIteration):
-        raise FileProblem(
-            f"line 1: the header cannot be read as {shape.encoding} text separated by {shape.delimiter!r}"
-        ) from None
-    if len(names) < 2 and len(table.file.columns) > 1:
-        raise FileProblem(
-            f"line 1: no header with values separated by {shape.delimiter!r} was found; the first line must name the columns"
-        )
-    matched = [table.headers.get(contracts.normalised(name)) for name in names]
-    twice = [header for header, count in Counter(h for h in matched if h).items() if count > 1]
-    if twice:
-        raise FileProblem(f"line 1: the header {twice[0]} is given twice; keep one")
-    missing = [header for header in table.must_be_present(version) if header not in matched]
-    if missing:
-        raise FileProblem(
-            f"line 1: the mandatory column {missing[0]} is missing"
-            + (f" (and {len(missing) - 1} more)" if len(missing) > 1 else "")
-            + "; send the file with every column that the contract marks as mandatory"
-        )
-    unknown = tuple(number for number, header in enumerate(matched, 1) if header is None)
-    return Header(tuple(matched), unknown, data_starts_at)
+
+def _refuse_no_rows(table: Table, feed: Feed) -> None:
+    if table.file.never_empty:
+        raise FileProblem("has a header and no rows, and the format has no delivery without rows of this table; send the rows")
+    if feed.file.a_file_with_no_rows == "reject the delivery":
+        raise FileProblem("has a header and no rows, and this feed does not take that as a nil return; send the rows")
 
 
 def _copy(
@@ -468,12 +470,12 @@ def _copy(
     header: Header,
     progress: Progress | None,
 ) -> Landed:
-    count = _RecordCount(shape.delimiter.encode())
+    count = delimited.RecordCount(shape.delimiter.encode())
     sequence = f"landing.{identifier(table.landing_name + '__line')}"
     # One COPY at a time numbers the lines of one table: the sequence is shared by all who land into it.
     connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (sequence,))
     connection.execute("select set_config('cares.file_id', %s, true)", (str(file_id),))
-    connection.execute("select setval(%s::regclass, 2, false)", (sequence,))
+    connection.execute("select setval(%s::regclass, %s, false)", (sequence, 2 if shape.has_header else 1))
     columns = sql.SQL(", ").join(sql.Identifier(table.column_names[name]) for name in header.fields if name)
     # An empty value is no value, quoted or not.
     statement = sql.SQL("copy landing.{} ({}) from stdin (format csv, delimiter {}, encoding {}, force_null ({}))").format(
@@ -482,204 +484,47 @@ def _copy(
     cursor = connection.cursor()
     with path.open("rb") as stream, cursor.copy(statement) as copy:
         stream.seek(header.data_starts_at)
-        for block in _whole_lines(stream):
+        for block in delimited.whole_lines(stream):
             count.add(block)
             copy.write(block)
             if progress:
                 progress(len(block))
     if cursor.rowcount != count.records:
-        raise _NeedsTheStrictParser
+        raise delimited.NeedsTheStrictParser
     return Landed(received=count.records, landed=cursor.rowcount)
 
 
-def _whole_lines(stream: BinaryIO) -> Iterator[bytes]:
-    """The stream in blocks that end where a line ends, the last one perhaps without."""
-    rest = b""
-    while chunk := stream.read(_CHUNK):
-        end = chunk.rfind(b"\n") + 1
-        if end:
-            yield rest + chunk[:end]
-            rest = chunk[end:]
-        else:
-            rest += chunk
-            if len(rest) > _LONGEST_LINE:
-                raise _NeedsTheStrictParser
-    if rest:
-        yield rest
-
-
-class _RecordCount:
-    """Counts the records of a CSV from its bytes, and gives up where a quotation mark or line end is not plain.
-
-    Plain means: each mark opens or closes a whole field, no quoted field runs over a line end, and lines
-    end in one way. Only then is a line a record, whatever COPY makes of it.
-    """
-
-    def __init__(self, delimiter: bytes) -> None:
-        self._delimiter = delimiter
-        self.records = 0
-
-    def add(self, block: bytes) -> None:
-        """Count a block of whole lines; raises _NeedsTheStrictParser where marks or line ends are not plain."""
-        if b'"' in block and not self._marks_are_plain(block):
-            raise _NeedsTheStrictParser
-        # A line longer than a value may be has half of that length without a line end, at one of these places.
-        half = _LONGEST_VALUE // 2
-        if any(block.find(b"\n", start, start + half) < 0 for start in range(0, len(block) - half, half)):
-            raise _NeedsTheStrictParser
-        if b"\r" in block and block.count(b"\r") != block.count(b"\r\n"):
-            raise _NeedsTheStrictParser
-        self.records += block.count(b"\n") + (not block.endswith(b"\n"))
-
-    def _marks_are_plain(self, block: bytes) -> bool:
-        """Is every mark that opens at the start of a field, and every one that closes at the end of one, on one line?
-
-        The text between marks is outside and inside in turn: outside must end where a field starts and start
-        where a field ends, and inside must not run over a line end.
-        """
-        pieces = block.split(b'"')
-        outside, inside = pieces[::2], pieces[1::2]
-        if len(pieces) % 2 == 0 or any(b"\n" in piece for piece in inside):
-            return False
-        starts = (self._delimiter, b"\n")
-        ends = (self._delimiter, b"\n", b"\r\n")
-        before, after = outside[:-1], outside[1:]
-        return (
-            (before[0] == b"" or before[0].endswith(starts))
-            and all(piece.endswith(starts) for piece in before[1:])
-            and all(piece.startswith(ends) for piece in after[:-1])
-            and (after[-1] == b"" or after[-1].startswith(ends))
-        )
-
-
-def _line_by_line(connection: psycopg.Connection, file_id: int, path: Path, table: Table, feed: Feed, header: Header) -> Landed:
-    landed = Landed(loaded_by="line by line", left_out=header.unknown)
+def _line_by_line(
+    connection: psycopg.Connection,
+    file_id: int,
+    table: Table,
+    feed: Feed,
+    header: Header,
+    records: Iterable[Record],
+    shape: FileShape | None = None,
+) -> Landed:
+    """Land records one by one; `shape` is how their text is written, where they come from text."""
+    landed = Landed(loaded_by="line by line")
     names = [table.column_names[name] for name in header.fields if name]
     keep = [number for number, name in enumerate(header.fields) if name]
     statement = sql.SQL("copy landing.{} (file_id, line_number, {}) from stdin").format(
         sql.Identifier(table.landing_name), sql.SQL(", ").join(map(sql.Identifier, names))
     )
     with connection.cursor().copy(statement) as copy:
-        for line_number, fields, problem in _records(path, feed.files, header, table.file.columns):
-            if landed.declared is not None:
-                raise FileProblem(f"line {line_number}: more follows the last line, which begins with {feed.files.trailer}")
-            if _is_trailer(fields, feed.files):
-                landed.declared = _declared_rows(line_number, fields)
+        for record in records:
+            if shape and landed.declared is not None:
+                raise FileProblem(f"line {record.line}: more follows the last line, which begins with {shape.trailer}")
+            if shape and delimited.is_trailer(record.values, shape):
+                landed.declared = delimited.declared_rows(record)
                 continue
             landed.received += 1
-            if problem:
+            if record.problem:
                 if feed.file.lines_that_cannot_be_read == "reject the delivery":
-                    raise FileProblem(f"line {line_number}: {problem}")
-                landed.unreadable.append((line_number, problem))
+                    raise FileProblem(f"line {record.line}: {record.problem}")
+                landed.unreadable.append((record.line, record.problem))
             else:
-                copy.write_row([file_id, line_number, *(fields[number] or None for number in keep)])
+                copy.write_row([file_id, record.line, *(record.values[number] or None for number in keep)])
                 landed.landed += 1
-    if feed.files.trailer and landed.declared != landed.received:
-        raise FileProblem(
-            f"the last line declares {landed.declared:,} rows and {landed.received:,} were found; send the whole file"
-            if landed.declared is not None
-            else f"{landed.received:,} rows were found and no last line that begins with {feed.files.trailer} and says how many "
-            "there are; send the whole file"
-        )
+    if shape and shape.trailer:
+        delimited.refuse_another_count(shape.trailer, landed.declared, landed.received)
     return landed
-
-
-def _is_trailer(fields: list[str], shape: FileShape) -> bool:
-    return bool(shape.trailer and fields and fields[0].strip() == shape.trailer)
-
-
-def _declared_rows(line_number: int, fields: list[str]) -> int:
-    count = fields[1].strip() if len(fields) > 1 else ""
-    if not re.fullmatch("[0-9]{1,15}", count):
-        raise FileProblem(f"line {line_number}: the last line does not say in its second value how many rows there are")
-    return int(count)
-
-
-def _records(
-    path: Path, shape: FileShape, header: Header, columns: dict[str, Column]
-) -> Iterator[tuple[int, list[str], str | None]]:
-    """Each record of a file with the physical line on which it starts, or why it cannot be read.
-
-    Raises FileProblem where the file's structure itself is in doubt, so that nothing is guessed: other
-    bytes than the declared encoding's, NUL, a quotation mark that does not close, an end in mid-row.
-    """
-    expected = len(header.fields)
-    lines = _PhysicalLines(path, shape.encoding)
-    csv.field_size_limit(_LONGEST_VALUE)
-    reader = csv.reader(lines, delimiter=shape.delimiter, strict=True)
-    next(reader)
-    while True:
-        starts_on = lines.number + 1
-        problem, fields = None, []
-        try:
-            fields = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            # A line with an odd number of marks leaves one open: where its value ends is anybody's guess.
-            if lines.number > starts_on or lines.marks % 2:
-                raise FileProblem(
-                    f"line {starts_on}: a quotation mark opens a value and does not close on that line; "
-                    "remove it, or double every quotation mark inside a quoted value"
-                ) from None
-            problem = (
-                f"holds a value longer than {_LONGEST_VALUE:,} characters"
-                if "field limit" in str(error)
-                else "has text after a closing quotation mark"
-            )
-        if lines.number > starts_on and not _line_breaks_are_explained(fields, header, columns):
-            raise FileProblem(
-                f"line {starts_on}: a quoted value runs over the end of the line, in a column that holds no line "
-                "breaks, so that rows could be swallowed; close the quotation mark, or have the contract say free_text"
-            )
-        if not fields and not problem:
-            continue
-        if not problem and len(fields) != expected and not _is_trailer(fields, shape):
-            if len(fields) < expected and lines.at_end_without_line_end:
-                raise FileProblem(f"line {starts_on}: the file ends in the middle of a row; send the whole file")
-            problem = f"has {len(fields)} values where the header has {expected}"
-        yield starts_on, fields, problem
-
-
-def _line_breaks_are_explained(fields: list[str], header: Header, columns: dict[str, Column]) -> bool:
-    if len(fields) != len(header.fields):
-        return False
-    return all(
-        name is not None and columns[name].free_text
-        for name, value in zip(header.fields, fields, strict=True)
-        if "\n" in value or "\r" in value
-    )
-
-
-class _PhysicalLines:
-    """The physical lines of a file, counted from 1; raises FileProblem for bytes that its encoding does not have.
-
-    `number` is that of the line read last, and `marks` how many quotation marks it holds.
-    """
-
-    def __init__(self, path: Path, encoding: str) -> None:
-        self.number = 0
-        self.marks = 0
-        self.at_end_without_line_end = False
-        self._encoding = encoding
-        codec = "utf-8-sig" if encoding == "utf-8" else encoding
-        self._stream: io.TextIOBase = path.open(encoding=codec, errors="surrogateescape", newline="")
-
-    def __iter__(self) -> _PhysicalLines:
-        return self
-
-    def __next__(self) -> str:
-        line = self._stream.readline(_LONGEST_LINE)
-        if len(line) == _LONGEST_LINE:
-            raise FileProblem(f"line {self.number + 1}: is longer than {_LONGEST_LINE:,} characters; this is not a CSV of rows")
-        if not line:
-            self._stream.close()
-            raise StopIteration
-        self.number += 1
-        self.marks = line.count('"')
-        if not line.isascii() and re.search("[\ud800-\udfff]", line):
-            raise FileProblem(f"line {self.number}: holds bytes that are not {self._encoding}; save the file as {self._encoding}")
-        if "\x00" in line:
-            raise FileProblem(f"line {self.number}: holds a NUL byte; export the file again as text")
-        self.at_end_without_line_end = line[-1] not in "\r\n"
-        return line

@@ -1,27 +1,33 @@
 """What a rule of a contract says in SQL, for Great Expectations and for the findings alike.
 
 Every predicate is true where the rule is kept. It reads text columns, can never raise, and puts cheap
-tests before regular expressions. A blank value keeps every rule but those on being filled.
+tests before regular expressions. A blank value keeps every rule on one column but those on being filled; in a
+rule on several columns or rows, a blank is none of the codes, and a day that is none cannot be compared: in `when`
+that is not met, in `expect` not broken.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
-from cares.contracts import CodeList, Feed, Pattern, Rule, Table
+from cares.contracts import CodeList, Feed, Pattern, Period, Rule, Table
+from cares.table_rules import Comparison, Conditions, Lasting, Reference, TableRule, reference
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a predicate depends on besides the row: the file, its siblings by table, the feed, the day of receipt."""
+    """What a predicate depends on besides the row: the file, its siblings by table, feed, period, the day of receipt."""
 
     table: Table
     feed: Feed
     version: str
     file_of_table: dict[str, int]
+    period: Period
     received_on: date
 
 
@@ -36,12 +42,14 @@ def identifier(name: str) -> str:
 
 
 def kept(rule: Rule, around: Surroundings) -> str:
-    """The SQL expression that is true where a row keeps `rule`; for rules that look at one row.
+    """The SQL expression that is true where a row keeps `rule`; for every rule but `unique`.
 
-    `unique` looks at several rows: see `repeated`.
+    It reads the rows that `rows_to_judge` gives. `unique` looks at several: see `repeated`.
     """
     if rule.kind == "in_version":
         return "false"
+    if rule.kind == "conditions":
+        return _RuleInSql(rule.argument, around, {}).kept
     assert rule.column is not None
     value = identifier(rule.column)
     match rule.kind:
@@ -90,6 +98,25 @@ def can_be_judged(rule: Rule, around: Surroundings) -> bool:
     return rule.kind != "refers_to" or rule.argument.partition(".")[0] in around.file_of_table
 
 
+def rows_to_judge(rules: Iterable[Rule], around: Surroundings, columns: str = "*") -> str:
+    """The SQL that gives the rows of the file as predicates read them.
+
+    Beside the landed columns it has what rules on several columns or rows derive from them: each day once, and what
+    neighbours say, in one sort of the rows for each order.
+    """
+    derived: dict[str, _Derived] = {}
+    for rule in rules:
+        if rule.kind == "conditions":
+            assert _RuleInSql(rule.argument, around, derived).kept
+    file_id = around.file_of_table[around.table.name]
+    query = f"select {columns} from landing.{identifier(around.table.landing_name)} where file_id = {file_id}"
+    for step in sorted({one.step for one in derived.values()}):
+        added = ", ".join(f"{one.sql} as {name}" for name, one in derived.items() if one.step == step)
+        # Without `offset 0` PostgreSQL would derive a day again wherever a predicate names it.
+        query = f"select *, {added} from ({query}) as step_{step} offset 0"
+    return query
+
+
 def repeated(rule: Rule, around: Surroundings) -> tuple[str, ...]:
     """The columns whose combination a `unique` rule allows once."""
     headers = rule.argument if rule.header is None else (rule.header,)
@@ -114,7 +141,10 @@ def day_of(column: str, table: Table) -> str:
 
     How the day is written comes from the column's own date pattern; raises ValueError when it has none.
     """
-    text, ways = _date_text(column, table)
+    return _day(*_date_text(column, table))
+
+
+def _day(text: str, ways: tuple[str, ...]) -> str:
     days = []
     for written in ways:
         numbers = ", ".join(f"{_part(text, written, letter)}::int" for letter in "YMD")
@@ -185,3 +215,164 @@ def _is_nhs_number(text: str) -> str:
     weighted = " + ".join(f"{11 - place} * mod({text}::bigint / {10 ** (10 - place)}, 10)" for place in range(1, 10))
     check = f"mod(11 - mod({weighted}, 11), 11) = mod({text}::bigint, 10)"
     return f"(case when {shape} then {check} and mod({text}::bigint, 1111111111) <> 0 else false end)"
+
+
+@dataclass(frozen=True)
+class _Derived:
+    """A column that rules need beside the landed ones: its SQL, and the step in which it can be derived."""
+
+    step: int
+    sql: str
+
+
+_NEIGHBOURS = {"previous": "lag({}, 1)", "second previous": "lag({}, 2)", "next": "lead({}, 1)"}
+_HAS_NEIGHBOUR = {"previous": "{place} > 1", "second previous": "{place} > 2", "next": "{place} < {rows}"}
+_PLACES = {
+    "first": "{place} = 1",
+    "not first": "{place} > 1",
+    "last": "{place} = {rows}",
+    "not last": "{place} < {rows}",
+    "only": "{rows} = 1",
+}
+_DAYS_COMPARED = {"before": "<", "after": ">", "not_before": ">=", "not_after": "<=", "on": "=", "not_on": "<>"}
+
+
+class _RuleInSql:
+    """A rule on several columns or rows in SQL; the columns that it derives are written into `derived`, by name.
+
+    Their names have a space, which no column of a table has, and are short: columns go by their number in the table.
+    """
+
+    def __init__(self, rule: TableRule, around: Surroundings, derived: dict[str, _Derived]) -> None:
+        self.rule = rule
+        self.table = around.table
+        self.history = around.table.history(rule)
+        self.derived = derived
+        self.numbers = {header: number for number, header in enumerate(around.table.column_names)}
+        self.period_start, self.period_end = _day_literal(around.period.start), _day_literal(around.period.end)
+
+    @property
+    def kept(self) -> str:
+        """True where a row keeps the rule; never null."""
+        met = self._is_about
+        if self.rule.at_most_rows:
+            kept = f"count(*) filter (where {met}) over (partition by {self._key}) <= {self.rule.at_most_rows}"
+            kept = self._derive(3, kept)
+        elif self.rule.all_have_one:
+            value = f"coalesce({self._text(Reference(self.rule.all_have_one))}, '')"
+            ends = (f"{end}({value}) filter (where {met}) over (partition by {self._key})" for end in ("min", "max"))
+            kept = self._derive(3, " = ".join(ends))
+        elif self.rule.at_most:
+            kept = self._lasts_at_most(self.rule.at_most, met)
+        else:
+            kept = self._met(self.rule.expect)
+        return f"(not {met} or coalesce({kept}, true))"
+
+    def _lasts_at_most(self, lasting: Lasting, met: str) -> str:
+        begin = self._day(Reference(lasting.begins))
+        end = f"coalesce({self._day(Reference(lasting.ends))}, {self.period_end})"
+        if lasting.together == "each row":
+            return f"{end} - {begin} <= {lasting.days}"
+        if lasting.together == "within the period":
+            days = f"(least({end}, {self.period_end}) - greatest({begin}, {self.period_start}))"
+            total = self._derive(3, f"sum({days}) filter (where {met} and {days} > 0) over (partition by {self._key})")
+            return f"({days} <= 0 or {total} <= {lasting.days})"
+        together = f"partition by {self._key}, {met}"
+        in_order = f"over ({together} order by {begin}, line_number)"
+        is_apart = self._derive(3, f"({begin} > lag({end}) {in_order})::int")
+        stretch = self._derive(4, f"coalesce(sum({is_apart}) {in_order}, 0)")
+        total = self._derive(5, f"sum({end} - {begin}) over ({together}, {stretch})")
+        return f"{total} <= {lasting.days}"
+
+    @property
+    def _is_about(self) -> str:
+        """Whether the rule is about a row: it has the neighbours that the rule looks at, and meets `when`."""
+        needed = [_HAS_NEIGHBOUR[neighbour] for neighbour in sorted({neighbour for neighbour, _ in self.rule.neighbours})]
+        met = [self._placed(one) for one in needed]
+        if self.rule.looks_at_several_rows:
+            met.insert(0, f"{self._key} is not null")
+        if self.rule.when:
+            met.append(f"coalesce({self._met(self.rule.when)}, false)")
+        return f"({' and '.join(met) or 'true'})"
+
+    def _met(self, alternatives: Iterable[Conditions]) -> str:
+        """Whether one of the alternatives is met; null where that hangs on a day that is none."""
+        each = (" and ".join(self._holds(subject, said) for subject, said in one.items()) for one in alternatives)
+        return f"({' or '.join(f'({one})' for one in each)})"
+
+    def _holds(self, subject: str, said: Comparison) -> str:
+        if said.place:
+            return self._placed(_PLACES[said.place])
+        compared = reference(subject)
+        return " and ".join(self._clause(compared, word, argument) for word, argument in said.given.items())
+
+    def _clause(self, subject: Reference, word: str, argument: Any) -> str:
+        if word in _DAYS_COMPARED:
+            return f"{self._day(subject)} {_DAYS_COMPARED[word]} {self._day(reference(argument))}"
+        text = self._text(subject)
+        match word:
+            case "filled":
+                return f"{text} is {'not null' if argument else 'null'}"
+            case "one_of" | "none_of":
+                among = f"coalesce({text} in ({', '.join(literal(code) for code in argument)}), false)"
+                return among if word == "one_of" else f"not {among}"
+            case "written_as":
+                return f"coalesce({matches(text, self.table.patterns[argument])}, false)"
+            case "same_as":
+                return f"{text} is not distinct from {self._text(reference(argument))}"
+            case _:
+                return f"{text} is distinct from {self._text(reference(argument))}"
+
+    def _text(self, said: Reference) -> str:
+        """The text that a reference names, without spaces around it; null where it is blank."""
+        column = identifier(self.table.column_names[said.header or ""])
+        return f"nullif(btrim({self._of_neighbour(said, column)}), '')"
+
+    def _day(self, said: Reference) -> str:
+        """The day that a reference names; null where it is none."""
+        if said.header:
+            text, ways = _date_text(self.table.column_names[said.header], self.table)
+            own = self._derive(1, _day(text, ways), f"day {self.numbers[said.header]}")
+            day = self._of_neighbour(said, own)
+        elif isinstance(said.fixed, date):
+            day = _day_literal(said.fixed)
+        else:
+            day = self.period_start if said.fixed == "period start" else self.period_end
+        for number, unit in said.shifts:
+            day = f"({day} + interval '{number} {unit}')::date"
+        return day
+
+    def _of_neighbour(self, said: Reference, column: str) -> str:
+        if not said.neighbour:
+            return column
+        return self._derive(2, f"{_NEIGHBOURS[said.neighbour].format(column)} {self._in_order}")
+
+    def _placed(self, where: str) -> str:
+        place = self._derive(2, f"row_number() {self._in_order}")
+        rows = self._derive(2, f"count(*) over (partition by {self._key})")
+        return where.format(place=place, rows=rows)
+
+    @property
+    def _in_order(self) -> str:
+        assert self.history
+        order = [self._order(Reference(header)) for header in self.history.in_order_of]
+        return f"over (partition by {self._key} order by {', '.join([*order, 'line_number'])})"
+
+    def _order(self, said: Reference) -> str:
+        return self._day(said) if self.table.is_date(said.header or "") else self._text(said)
+
+    @property
+    def _key(self) -> str:
+        """What the rows of a history have in common; null where that is blank."""
+        assert self.history
+        return self._derive(1, self._text(Reference(self.history.of)), f"key {self.numbers[self.history.of]}")
+
+    def _derive(self, step: int, sql: str, name: str | None = None) -> str:
+        """The name of the column that holds `sql`, which is derived once however many rules need it."""
+        name = identifier(name or f"derived {zlib.crc32(sql.encode()):08x} {len(sql)}")
+        self.derived.setdefault(name, _Derived(step, sql))
+        return name
+
+
+def _day_literal(day: date) -> str:
+    return f"date {literal(day.isoformat())}"

@@ -19,9 +19,6 @@ from cares.predicates import identifier
 
 _ROWS_OF_A_RECORD = 20
 
-# Formats whose ids of people are those of another source.
-_SOURCE_OF_FORMAT = {"ssda903": "person_file"}
-
 
 class ProvenanceError(Exception):
     """Something that is asked about and is not there: says what, and where to look."""
@@ -163,7 +160,9 @@ def of_row(row: Row) -> RowStory:
         found = connection.execute(_ROW, {"delivery": row.delivery_id, "table": row.table, "line": row.line}).fetchone()
         if found is None:
             raise ProvenanceError(_no_such_table(connection, row))
-        file_id, feed, period, file_name, sha256, received_at, state, problem, unreadable, has_landed = found
+        file_id, feed, period, file_name, sha256, received_at, state, problem, unreadable, has_landed, is_only_counted = found
+        if is_only_counted:
+            raise ProvenanceError(f"No purpose needs the table {row.table}: its rows are counted, and not kept.")
         table = contracts.load().feed(feed).format.tables.get(row.table)
         asked = {"delivery": row.delivery_id, "file": file_id, "table": row.table, "line": row.line}
         broken = _all(connection, BrokenByRow, _BROKEN_BY_ROW, asked)
@@ -212,11 +211,6 @@ def of_person(person: str) -> PersonStory:
         created_at, retired_at = known
         events = _all(connection, IndexEvent, _INDEX_EVENTS, asked)
         return PersonStory(person_id, created_at, retired_at, _records(connection, person_id), left, events)
-
-
-def source_of_format(format: str) -> str:
-    """The source by which `int_person_records` names the person records of a format."""
-    return _SOURCE_OF_FORMAT.get(format, format)
 
 
 def _no_such_table(connection: psycopg.Connection, row: Row) -> str:
@@ -329,14 +323,19 @@ def _records(connection: psycopg.Connection, person_id: int) -> list[RecordStory
     rows: dict[str, list[tuple[Row, bool]]] = {record: [] for record, *_ in members}
     for name in connection.execute(_TABLES_ABOUT_PEOPLE).fetchall():
         format, _, table = name[0].removeprefix("stg_").partition("__")
-        source = source_of_format(format)
+        # A record is named by its source, or by its feed where each feed has numbers of its own.
         query = sql.SQL(
             """select member.person_record_id, staged.delivery_id, staged.line_number, staged.superseded_at is null
                from person_index.membership as member
+               join intermediate.int_person_records as described
+                 on described.person_record_id = member.person_record_id and {format} = any(described.formats)
                join staging.{table} as staged
-                 on staged.organisation || {source} || staged.local_person_id = member.person_record_id
+                 on staged.local_person_id = described.local_person_id
+                   and member.person_record_id in (
+                     staged.organisation || '/' || described.source || '/' || staged.local_person_id,
+                     staged.feed || '/' || staged.local_person_id)
                where member.person_id = %s and member.valid_to is null"""
-        ).format(table=sql.Identifier(name[0]), source=sql.Literal(f"/{source}/"))
+        ).format(table=sql.Identifier(name[0]), format=sql.Literal(format))
         for record, delivery_id, line, is_in_force in connection.execute(query, (person_id,)):
             rows[record].append((Row(delivery_id, table, line), is_in_force))
     stories = []
@@ -388,7 +387,7 @@ _ROW = """
            delivery.state, file.problem,
            (select line.problem from ledger.unreadable_line as line
             where line.file_id = file.file_id and line.line_number = %(line)s),
-           file.landed_rows is not null
+           file.landed_rows is not null, file.not_needed_rows is not null
     from ledger.delivery join ledger.delivery_file as file using (delivery_id)
     where delivery_id = %(delivery)s and file.table_name = %(table)s
 """

@@ -60,7 +60,7 @@ def deliveries_and_builds() -> HTMLResponse:
             """select delivery.*, counted.*
                from ledger.delivery
                cross join lateral (
-                   select sum(received_rows) as received_rows, sum(accepted_rows) as accepted_rows,
+                   select sum(received_rows - coalesce(not_needed_rows, 0)) as received_rows, sum(accepted_rows) as accepted_rows,
                           sum(set_aside_rows) as set_aside_rows, sum(unreadable_rows) as unreadable_rows
                    from ledger.delivery_file as file where file.delivery_id = delivery.delivery_id) as counted
                order by delivery_id desc limit %s""",

@@ -37,7 +37,7 @@ def test_a_file_of_agreements_is_read_as_it_was_signed(tmp_path: Path) -> None:
         ("stop", "stop,more", "found 8 values, expected 7"),
         ("Schedule 4", "  ", "agreement: is empty"),
         ("Schedule 4", "Schedule\x004", "agreement: is empty or has a character that cannot be printed"),
-        ("tenancies", "tenancy", "feed: there is no feed 'torus/tenancy'; use one of council/adult_social_care, "),
+        ("tenancies", "tenancy", "feed: there is no feed 'torus/tenancy'; use one of bridgewater/community_services, "),
         ("planning", "marketing", "purposes: found 'marketing'; use direct care, planning, board reporting"),
         ("direct care;planning", "", "purposes: found ''; use direct care, planning, board reporting"),
         ("2018-08-01", "2099-01-01", "signed_on: 2099-01-01 is in the future; record the agreement once it is signed"),

@@ -228,7 +228,16 @@ def test_nothing_arrived_means_not_safe_for_anything(ledger: Ledger) -> None:
     words = read(quality_report(None))
     for use in ("direct care", "planning", "money"):
         assert verdict(words, use).startswith("No ")
-    assert "Torus, Tenancies and household members: no delivery has been accepted." in shared_reasons(words)
+    assert "No sharing agreement is signed, and no delivery has come." in shared_reasons(words)
+
+
+def test_a_feed_that_is_agreed_and_never_came_is_named_and_one_that_nobody_signed_for_is_not(ledger: Ledger) -> None:
+    ledger.simulated()
+    ledger.build()
+    words = read(quality_report(None))
+    assert shared_reasons(words).count("no delivery has been accepted.") == 1
+    hospital = "St Helens and Knowsley Teaching Hospitals NHS Trust, Admitted patient care"
+    assert f"{hospital}: no delivery has been accepted." in shared_reasons(words)
 
 
 def test_all_feeds_in_time_are_safe_for_planning_and_never_for_money(ledger: Ledger) -> None:

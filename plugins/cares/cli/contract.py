@@ -63,10 +63,15 @@ def history() -> None:
 
 @app.command("catalogue")
 def write_catalogue(check: Check = False, root: Root = settings.EXPECTATIONS) -> None:
-    """Write expectations/README.md from the contracts."""
+    """Write expectations/README.md from the contracts, and how many they are into the README beside that folder."""
     from cares import catalogue, contracts
 
-    _write({root / "README.md": catalogue.catalogue(contracts.load(root))}, check, "cares contract catalogue")
+    found = contracts.load(root)
+    texts = {root / "README.md": catalogue.catalogue(found)}
+    readme = root.parent / "README.md"
+    if readme.exists():
+        texts[readme] = catalogue.with_counts(readme.read_text(encoding="utf-8"), found)
+    _write(texts, check, "cares contract catalogue")
 
 
 @app.command("schema")

@@ -206,7 +206,11 @@ def print_delivery(delivery_id: int, console: Console) -> None:
         padding=(0, 1, 0, 0),
         title="Ledger: received = landed + unreadable, landed = accepted + aside + erased",
     )
-    for title in ("received", "unreadable", "landed", "accepted", "aside", "erased"):
+    titles = ["received", "unreadable", "landed", "accepted", "aside", "erased"]
+    if any(file.not_needed_rows is not None for file in delivery.files):
+        table.title = "Ledger: received = landed + unreadable + not needed, landed = accepted + aside + erased"
+        titles.append("not needed")
+    for title in titles:
         table.add_column(title, justify="right")
     counts = [
         (
@@ -216,7 +220,8 @@ def print_delivery(delivery_id: int, console: Console) -> None:
             file.accepted_rows,
             file.set_aside_rows,
             file.erased_rows,
-        )
+            file.not_needed_rows,
+        )[: len(titles)]
         for file in delivery.files
     ]
     for file, of_file in zip(delivery.files, counts, strict=True):

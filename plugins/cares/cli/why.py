@@ -55,6 +55,7 @@ def _print_delivery(story: DeliveryStory, console: Console) -> None:
             "accepted": file.accepted_rows,
             "set aside": file.set_aside_rows,
             "erased": file.erased_rows or None,
+            "not needed by any purpose": file.not_needed_rows,
         }
         told = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count is not None) or "never counted"
         _say(console, f"  {file.file_name} (sha256 {file.sha256_start}, {file.bytes:,} bytes): rows {told}")

@@ -16,7 +16,10 @@ UNREADABLE_LINES_SHOWN = 20
 
 @dataclass(frozen=True)
 class File:
-    """A file and its ledger: received = landed + unreadable, landed = accepted + set aside + erased. None: not counted yet."""
+    """A table of a file, and its ledger; None: not counted yet, and not needed: the table is landed.
+
+    Received = landed + unreadable + not needed; landed = accepted + set aside + erased.
+    """
 
     file_name: str
     table_name: str | None
@@ -28,6 +31,7 @@ class File:
     accepted_rows: int | None
     set_aside_rows: int | None
     erased_rows: int
+    not_needed_rows: int | None
     problem: str | None
 
     @property
@@ -116,7 +120,7 @@ def account(delivery_id: int) -> Account:
             raise no_such_delivery(delivery_id)
         files = connection.cursor(row_factory=class_row(File)).execute(
             """select file_name, table_name, left(sha256, 12) as sha256_start, bytes, received_rows, unreadable_rows, landed_rows,
-                      accepted_rows, set_aside_rows, erased_rows, problem
+                      accepted_rows, set_aside_rows, erased_rows, not_needed_rows, problem
                from ledger.delivery_file where delivery_id = %s order by file_id""",
             (delivery_id,),
         )

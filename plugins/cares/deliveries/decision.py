@@ -7,7 +7,7 @@ from datetime import date
 
 import psycopg
 
-from cares import contracts, warehouse
+from cares import contracts, english, warehouse
 from cares.contracts import Feed
 from cares.deliveries import manifest
 from cares.deliveries.events import one_at_a_time, record
@@ -120,7 +120,7 @@ def _not_yet_allowed(connection: psycopg.Connection, feed: Feed) -> str | None:
 def _too_many_aside(connection: psycopg.Connection, delivery_id: int, feed: Feed) -> str | None:
     aside, received = connection.execute(
         """select sum(set_aside_rows) + sum(unreadable_rows), sum(received_rows)
-           from ledger.delivery_file where delivery_id = %s""",
+           from ledger.delivery_file where delivery_id = %s and not_needed_rows is null""",
         (delivery_id,),
     ).fetchone()
     limit = feed.file.hold_when_set_aside_above_percent
@@ -153,7 +153,7 @@ def _unusual_volume(connection: psycopg.Connection, delivery_id: int, feed: Feed
                from recent where place <= %(most)s group by table_name)
            select file.table_name, file.received_rows, round(usual.rows)::bigint
            from ledger.delivery_file as file join usual using (table_name)
-           where file.delivery_id = %(delivery)s and usual.periods >= %(fewest)s
+           where file.delivery_id = %(delivery)s and usual.periods >= %(fewest)s and file.not_needed_rows is null
              and abs(file.received_rows - usual.rows) > 3 * sqrt(usual.rows)
              and (file.received_rows < usual.rows * %(kept)s or file.received_rows * %(kept)s > usual.rows)
            order by file.table_name""",
@@ -172,7 +172,9 @@ def _unusual_volume(connection: psycopg.Connection, delivery_id: int, feed: Feed
 
 
 def _write_tables(connection: psycopg.Connection, delivery_id: int, feed: Feed, period_end: date) -> None:
-    tables = connection.execute("select table_name from ledger.delivery_file where delivery_id = %s", (delivery_id,)).fetchall()
+    tables = connection.execute(
+        "select table_name from ledger.delivery_file where delivery_id = %s and not_needed_rows is null", (delivery_id,)
+    ).fetchall()
     for (name,) in tables:
         table = feed.format.tables[name].file
         connection.execute(
@@ -265,9 +267,9 @@ def settle(
 
 
 def _summary(connection: psycopg.Connection, delivery_id: int, feed: Feed) -> str:
-    received, accepted, aside, unreadable, came, version = connection.execute(
-        """select sum(received_rows), sum(accepted_rows), sum(set_aside_rows), sum(unreadable_rows),
-                  array_agg(table_name), min(delivery.format_version)
+    received, accepted, aside, unreadable, not_needed, counted_only, came, version = connection.execute(
+        """select sum(received_rows - coalesce(not_needed_rows, 0)), sum(accepted_rows), sum(set_aside_rows), sum(unreadable_rows),
+                  sum(not_needed_rows), count(not_needed_rows), array_agg(table_name), min(delivery.format_version)
            from ledger.delivery_file join ledger.delivery using (delivery_id) where delivery_id = %s""",
         (delivery_id,),
     ).fetchone()
@@ -276,7 +278,11 @@ def _summary(connection: psycopg.Connection, delivery_id: int, feed: Feed) -> st
     ]
     counts = f"{accepted:,} of {received:,} rows accepted, {aside:,} set aside, {unreadable:,} unreadable"
     not_come = [f"no file came for {', '.join(missing)}"] if missing else []
-    return "; ".join([counts, *not_come, *_the_same_as_another_period(connection, delivery_id)])
+    of_tables = english.counted(counted_only, "table")
+    only_counted = (
+        [f"{not_needed:,} more, of {of_tables} that no purpose needs, counted and not taken in"] if counted_only else []
+    )
+    return "; ".join([counts, *only_counted, *not_come, *_the_same_as_another_period(connection, delivery_id)])
 
 
 def _the_same_as_another_period(connection: psycopg.Connection, delivery_id: int) -> list[str]:

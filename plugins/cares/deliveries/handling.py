@@ -18,8 +18,8 @@ from cares.deliveries import manifest
 from cares.deliveries.decision import Decision, count_rows, decide_anew, refresh_superseded, settle
 from cares.deliveries.events import DeliveryError, one_at_a_time, record
 from cares.deliveries.receiving import Progress, feed_and_period, take_in
-from cares.deliveries.registration import add_file
-from cares.deliveries.sent_files import table_of
+from cares.deliveries.registration import Incoming, add_file
+from cares.deliveries.sent_files import parts_of
 
 _LONGEST_REASON = 500
 
@@ -172,26 +172,40 @@ def _copy_delivery(connection: psycopg.Connection, delivery_id: int) -> int:
         "select feed, period from ledger.delivery where delivery_id = %s", (delivery_id,)
     ).fetchone()
     feed = contracts.load().feed(feed_slug)
+    version = feed.version(feed.period(period_label))
     new_id: int = connection.execute(
         """insert into ledger.delivery (organisation, feed, format, format_version, period, period_start, period_end,
                                         state, received_at, fingerprint, source, replays)
            select organisation, feed, %s, %s, period, period_start, period_end, 'received', received_at, fingerprint,
                   'replay of delivery ' || delivery_id, delivery_id
            from ledger.delivery where delivery_id = %s returning delivery_id""",
-        (feed.format.name, feed.version(feed.period(period_label)), delivery_id),
+        (feed.format.name, version, delivery_id),
     ).fetchone()[0]
     store = settings.var_folder("store")
     files = connection.execute(
-        "select stored_as, file_name, sha256, bytes from ledger.delivery_file where delivery_id = %s order by file_id",
+        """select stored_as, file_name, sha256, bytes from ledger.delivery_file
+           where delivery_id = %s and stored_as <> '' group by 1, 2, 3, 4 order by min(file_id)""",
         (delivery_id,),
     ).fetchall()
     # Before any is copied: what no delivery of the ledger names would be kept for ever.
     if not all((store / stored_as).is_file() for stored_as, *_ in files):
         raise _originals_are_gone(delivery_id)
     for stored_as, name, sha256, size in files:
-        copy = add_file(connection, new_id, feed, name, table_of(feed, name), sha256, size)
-        shutil.copyfile(store / stored_as, copy)
-        copy.chmod(0o600)
+        with (store / stored_as).open("rb") as stream:
+            parts, left_out = parts_of(feed, version, name, stream)
+        file = Incoming(name, parts, left_out, sha256, size, store / stored_as)
+        if copy := add_file(connection, new_id, feed, version, file):
+            shutil.copyfile(store / stored_as, copy)
+            copy.chmod(0o600)
+    # Of what was only counted there is no original, so that the count stands.
+    connection.execute(
+        """insert into ledger.delivery_file (delivery_id, table_name, part, file_name, sha256, bytes, stored_as, received_rows,
+                                             not_needed_rows, landed_rows, unreadable_rows, accepted_rows, set_aside_rows, problem)
+           select %s, table_name, part, file_name, sha256, bytes, stored_as, received_rows,
+                  not_needed_rows, landed_rows, unreadable_rows, accepted_rows, set_aside_rows, problem
+           from ledger.delivery_file where delivery_id = %s and stored_as = '' order by file_id""",
+        (new_id, delivery_id),
+    )
     manifest.keep_again(connection, delivery_id, new_id)
     return new_id
 

@@ -81,7 +81,8 @@ def keep(connection: psycopg.Connection, delivery_id: int, path: Path) -> None:
     with suppress(ManifestProblem):
         for one in read(path):
             connection.execute(
-                "update ledger.delivery_file set declared_rows = %s where delivery_id = %s and lower(file_name) = lower(%s)",
+                """update ledger.delivery_file set declared_rows = %s
+                   where delivery_id = %s and lower(file_name) = lower(%s) and part is null""",
                 (one.rows, delivery_id, shown(one.file)),
             )
 
@@ -99,7 +100,8 @@ def problems(connection: psycopg.Connection, delivery_id: int) -> list[str]:
     files = {
         name.casefold(): (name, rows, sha256)
         for name, rows, sha256 in connection.execute(
-            "select file_name, received_rows, sha256 from ledger.delivery_file where delivery_id = %s order by file_id",
+            """select file_name, case when count(*) = count(received_rows) then sum(received_rows) end, sha256
+               from ledger.delivery_file where delivery_id = %s group by file_name, sha256 order by min(file_id)""",
             (delivery_id,),
         ).fetchall()
     }

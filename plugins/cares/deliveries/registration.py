@@ -12,11 +12,16 @@ from typing import Any
 
 import psycopg
 
-from cares import contracts, landing, settings, warehouse
+from cares import contracts, english, landing, settings, warehouse
 from cares.contracts import Feed, Period
 from cares.deliveries import manifest
 from cares.deliveries.events import record
-from cares.deliveries.sent_files import DeliveryRefused, look, sent_files, why_no_table
+from cares.deliveries.sent_files import DeliveryRefused, Part, look, sent_files
+from cares.reading import FileProblem, delimited
+from cares.reading.containers import opened
+
+# Of what else a workbook holds, so many names are told.
+_MOST_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -37,13 +42,13 @@ def register(feed_slug: str, files: Iterable[Any], period_label: str, source: st
     """
     landing.prepare()
     feed, period, version = _allowed(feed_slug, period_label)
-    incoming = _keep_originals(feed, list(files))
-    listed = [file for file in incoming if not file.is_manifest]
-    fingerprint = hashlib.sha256("\n".join(sorted(f"{f.table} {f.sha256}" for f in listed)).encode()).hexdigest()
+    incoming = _keep_originals(feed, version, list(files))
+    tables = [(part.table, file.sha256) for file in incoming if not file.is_manifest for part in file.parts]
+    fingerprint = hashlib.sha256("\n".join(sorted(f"{table} {sha256}" for table, sha256 in tables)).encode()).hexdigest()
     try:
         with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
             connection.execute("select pg_advisory_xact_lock(hashtext('cares.register ' || %s))", (feed.slug,))
-            earlier = _in_hand(connection, feed, period, fingerprint, listed, source)
+            earlier = _in_hand(connection, feed, period, fingerprint, tables, source)
             if earlier:
                 return earlier
             return Registration(
@@ -56,40 +61,42 @@ def register(feed_slug: str, files: Iterable[Any], period_label: str, source: st
 
 @dataclass(frozen=True)
 class Incoming:
-    """A file on its way in: its name, the table that it holds (None: not known), and where its copy lies meanwhile."""
+    """A file on its way in: its name, the tables in it and what else is, and where its copy lies meanwhile."""
 
     name: str
-    table: str | None
+    parts: tuple[Part, ...]
+    left_out: tuple[str, ...]
     sha256: str
     size: int
     kept_at: Path
-    is_manifest: bool
+    is_manifest: bool = False
 
 
 def inspect(feed_slug: str, files: Iterable[Any], period_label: str) -> None:
     """Raise DeliveryRefused or ContractError where `register` would not take a delivery; keeps nothing of it."""
-    feed, _, _ = _allowed(feed_slug, period_label)
-    look(feed, files)
+    feed, _, version = _allowed(feed_slug, period_label)
+    look(feed, version, files)
 
 
 def _allowed(feed_slug: str, period_label: str) -> tuple[Feed, Period, str]:
     """The feed, period and format version of a delivery that a sharing agreement covers."""
     feed = contracts.load().feed(feed_slug)
     period = feed.period(period_label)
+    _refuse_what_others_send(feed, period)
     _refuse_without_agreement(feed)
     _refuse_what_lies_ahead(feed, period)
     return feed, period, feed.version(period)
 
 
-def _keep_originals(feed: Feed, paths: list[Any]) -> list[Incoming]:
+def _keep_originals(feed: Feed, version: str, paths: list[Any]) -> list[Incoming]:
     incoming: list[Incoming] = []
     drafts = settings.var_folder("store", "incoming")
     try:
-        for file in sent_files(feed, paths):
+        for file in sent_files(feed, version, paths):
             draft = drafts / f"{os.getpid()}-{len(incoming)}-{hashlib.sha256(os.urandom(16)).hexdigest()[:12]}"
             digest, size = hashlib.sha256(), 0
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            incoming.append(Incoming(file.name, file.table, "", 0, draft, file.is_manifest))
+            incoming.append(Incoming(file.name, file.parts, file.left_out, "", 0, draft, file.is_manifest))
             with os.fdopen(handle, "wb") as copy:
                 for chunk in file.content:
                     digest.update(chunk)
@@ -103,6 +110,26 @@ def _keep_originals(feed: Feed, paths: list[Any]) -> list[Incoming]:
             one.kept_at.unlink(missing_ok=True)
         raise
     return incoming
+
+
+def _refuse_what_others_send(feed: Feed, period: Period) -> None:
+    """A feed that was handed over is not taken from both sides: each period comes from one of them."""
+    first, last, successor = feed.file.arrives.first, feed.file.arrives.last, feed.file.handed_over_to
+    if last and period.start > last.end:
+        remedy = (
+            f"{successor} sends what follows: send it there"
+            if successor
+            else f"if it goes on, correct last_period in expectations/{feed.slug}.yml"
+        )
+        raise DeliveryRefused(
+            f"{feed.slug}: the period {period.label} is after the last one of this feed, {last.label}, so nothing was taken; {remedy}."
+        )
+    if first and feed.taken_over_from and period.end < first.start:
+        before = english.any_of(feed.taken_over_from)
+        raise DeliveryRefused(
+            f"{feed.slug}: the period {period.label} is before the first one of this feed, {first.label}, so nothing was taken; "
+            f"{before} sends what lies before: send it there."
+        )
 
 
 def _refuse_without_agreement(feed: Feed) -> None:
@@ -132,7 +159,12 @@ def _refuse_what_lies_ahead(feed: Feed, period: Period) -> None:
 
 
 def _in_hand(
-    connection: psycopg.Connection, feed: Feed, period: Period, fingerprint: str, incoming: list[Incoming], source: str
+    connection: psycopg.Connection,
+    feed: Feed,
+    period: Period,
+    fingerprint: str,
+    tables: list[tuple[str | None, str]],
+    source: str,
 ) -> Registration | None:
     unfinished = connection.execute(
         """select delivery_id, source from ledger.delivery
@@ -152,27 +184,59 @@ def _in_hand(
             (feed.slug, period.label),
         ).fetchall()
     )
-    if incoming and all(file.table in in_force and in_force[file.table][0] == file.sha256 for file in incoming):
-        repeated = max(int(in_force[file.table][1]) for file in incoming)
+    if tables and all(table in in_force and in_force[table][0] == sha256 for table, sha256 in tables):
+        repeated = max(int(in_force[table][1]) for table, _ in tables if table)
         record(connection, repeated, "duplicate received", "the same files came again; nothing was changed")
         return Registration(repeated, is_duplicate=True)
     return None
 
 
-def add_file(
-    connection: psycopg.Connection, delivery_id: int, feed: Feed, name: str, table: str | None, sha256: str, size: int
-) -> Path:
-    """Write a file of a delivery into the ledger, and return where in the store its original belongs.
+def add_file(connection: psycopg.Connection, delivery_id: int, feed: Feed, version: str, file: Incoming) -> Path | None:
+    """Write each table of a file into the ledger, and return where in the store the file belongs.
 
-    `table` is the table that it holds; None, where its name is not that of one, is written down as the file's problem.
+    Rows of a table that no purpose needs are counted here. Where a file holds nothing else, nothing of it is kept: None.
     """
-    file_id = connection.execute(
-        """insert into ledger.delivery_file (delivery_id, table_name, file_name, sha256, bytes, stored_as, problem)
-           values (%s, %s, %s, %s, %s, '', %s) returning file_id""",
-        (delivery_id, table, name, sha256, size, None if table else why_no_table(feed, name)),
-    ).fetchone()[0]
-    connection.execute("update ledger.delivery_file set stored_as = %s where file_id = %s", (f"{delivery_id}/{file_id}", file_id))
-    return settings.var_folder("store", str(delivery_id)) / str(file_id)
+    counted_only = feed.format.file.counted_only
+    is_kept = any(part.table not in counted_only for part in file.parts)
+    stored_as = ""
+    for part in file.parts:
+        file_id = connection.execute(
+            """insert into ledger.delivery_file (delivery_id, table_name, part, file_name, sha256, bytes, stored_as, problem)
+               values (%s, %s, %s, %s, %s, %s, '', %s) returning file_id""",
+            (delivery_id, part.table, part.name, file.name, file.sha256, file.size, part.problem),
+        ).fetchone()[0]
+        if is_kept:
+            stored_as = stored_as or f"{delivery_id}/{file_id}"
+            connection.execute("update ledger.delivery_file set stored_as = %s where file_id = %s", (stored_as, file_id))
+        if part.table in counted_only:
+            _count(connection, delivery_id, file_id, feed, version, file, part)
+    if file.left_out:
+        sheets = ", ".join(file.left_out[:_MOST_NAMED])
+        record(connection, delivery_id, "sheets left out", f"{file.name}: not named after a table: {sheets}")
+    return settings.var_folder("store", str(delivery_id)) / stored_as.partition("/")[2] if is_kept else None
+
+
+def _count(
+    connection: psycopg.Connection, delivery_id: int, file_id: int, feed: Feed, version: str, file: Incoming, part: Part
+) -> None:
+    """Write into the ledger how many rows a table has that no purpose needs, or why that cannot be told."""
+    table = part.table or ""
+    container = opened(file.kept_at, file.name, feed.format)
+    try:
+        rows = container.count(part.name, table) if container else delimited.count_rows(file.kept_at, feed.files)
+    except FileProblem as problem:
+        told = f"{feed.slug}/{table}: {file.name}: {problem}"
+        connection.execute("update ledger.delivery_file set problem = %s where file_id = %s", (told, file_id))
+        return
+    connection.execute(
+        """update ledger.delivery_file
+           set received_rows = %(rows)s, not_needed_rows = %(rows)s, landed_rows = 0, unreadable_rows = 0, accepted_rows = 0,
+               set_aside_rows = 0
+           where file_id = %(file)s""",
+        {"rows": rows, "file": file_id},
+    )
+    if table not in feed.format.recognised(version):
+        record(connection, delivery_id, "table of another version", f"{table} is no part of version {version}")
 
 
 def _insert(
@@ -203,7 +267,8 @@ def _insert(
         ),
     ).fetchone()[0]
     for file in (file for file in incoming if not file.is_manifest):
-        shutil.move(file.kept_at, add_file(connection, delivery_id, feed, file.name, file.table, file.sha256, file.size))
+        if original := add_file(connection, delivery_id, feed, version, file):
+            shutil.move(file.kept_at, original)
     for file in (file for file in incoming if file.is_manifest):
         manifest.keep(connection, delivery_id, file.kept_at)
     record(connection, delivery_id, "received", f"from {source}")

@@ -52,14 +52,15 @@ class File:
     accepted_rows: int | None
     set_aside_rows: int | None
     erased_rows: int
+    not_needed_rows: int | None
     problem: str | None
 
     @property
     def adds_up(self) -> bool:
-        """Whether received = landed + unreadable, and landed = accepted + set aside + erased."""
+        """Whether received = landed + unreadable + not needed, and landed = accepted + set aside + erased."""
         numbers = (self.received_rows, self.landed_rows, self.unreadable_rows, self.accepted_rows, self.set_aside_rows)
         received, landed, unreadable, accepted, set_aside = (number or 0 for number in numbers)
-        return received == landed + unreadable and landed == accepted + set_aside + self.erased_rows
+        return received == landed + unreadable + (self.not_needed_rows or 0) and landed == accepted + set_aside + self.erased_rows
 
 
 @dataclass(frozen=True)
@@ -225,7 +226,7 @@ _DELIVERIES = """
 
 _FILES = """
     select delivery_id, table_name, file_name, received_rows, landed_rows, unreadable_rows,
-           accepted_rows, set_aside_rows, erased_rows, problem
+           accepted_rows, set_aside_rows, erased_rows, not_needed_rows, problem
     from ledger.delivery_file
     order by delivery_id, table_name, file_name
 """

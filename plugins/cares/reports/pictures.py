@@ -88,13 +88,17 @@ class FeedPicture:
 
 
 def feed_pictures(facts: Facts, promised: Contracts) -> list[FeedPicture]:
-    """A picture of every feed that the contracts promise, by organisation."""
+    """A picture of every feed that is under a sharing agreement or that came, by organisation.
+
+    The contracts describe others too, which nobody has signed for yet: nothing is expected of them.
+    """
     came = {delivery.of for of_feed in facts.deliveries.values() for delivery in of_feed}
     horizon = Horizon.of(facts.build.as_at.date(), came, stand_still=facts.is_simulated)
     return [
         _picture(facts, feed, f"{organisation.file.name}, {feed.file.title}", horizon)
         for organisation in promised.organisations.values()
         for feed in organisation.feeds.values()
+        if feed.slug in facts.agreed or facts.deliveries[feed.slug]
     ]
 
 

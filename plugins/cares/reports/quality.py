@@ -34,6 +34,7 @@ class LedgerLine:
     set_aside: str | None
     erased: str | None
     accepted: str | None
+    not_needed: str | None
 
 
 def quality_report(build_id: int | None = None) -> Path:
@@ -67,8 +68,9 @@ def _page(found: Facts, promised: Contracts) -> str:
         simulated=simulated.WORD if found.is_simulated else None,
         safety=judge(found, feeds),
         organisations=[
-            (organisation.file, [feed for feed in feeds if feed.feed.organisation == slug])
+            (organisation.file, of_organisation)
             for slug, organisation in promised.organisations.items()
+            if (of_organisation := [feed for feed in feeds if feed.feed.organisation == slug])
         ],
         feeds=feeds,
         issues_shown=_ISSUES_ON_THE_FIRST_PAGES,
@@ -105,9 +107,10 @@ def _ledger_line(what: str, files: Sequence[File], in_build: bool) -> LedgerLine
     set_aside = [file.set_aside_rows or 0 for file in files]
     erased = [file.erased_rows for file in files]
     unreadable = [file.unreadable_rows or 0 for file in files]
+    not_needed = [file.not_needed_rows or 0 for file in files]
     if in_build and all(file.adds_up for file in files):
         landed = disclosure.shown_total([*accepted, *set_aside, *erased])
-        received = disclosure.shown_total([*accepted, *set_aside, *erased, *unreadable])
+        received = disclosure.shown_total([*accepted, *set_aside, *erased, *unreadable, *not_needed])
     else:
         landed = disclosure.shown_total([file.landed_rows or 0 for file in files])
         received = disclosure.shown_total([file.received_rows or 0 for file in files])
@@ -119,6 +122,7 @@ def _ledger_line(what: str, files: Sequence[File], in_build: bool) -> LedgerLine
         disclosure.shown_total(set_aside) if in_build else None,
         disclosure.shown_total(erased) if in_build else None,
         disclosure.shown_total(accepted) if in_build else None,
+        disclosure.shown_total(not_needed) if any(file.not_needed_rows is not None for file in files) else None,
     )
 
 

@@ -75,6 +75,7 @@ class _File:
     set_aside_rows: int | None
     unreadable_rows: int | None
     erased_rows: int
+    not_needed_rows: int | None
     problem: str | None
 
 
@@ -270,11 +271,12 @@ def _totals(files: Sequence[_File]) -> dict[str, int] | None:
     if not files or any(file.received_rows is None or file.accepted_rows is None for file in files):
         return None
     return {
-        "received": sum(file.received_rows or 0 for file in files),
+        "received": sum((file.received_rows or 0) - (file.not_needed_rows or 0) for file in files),
         "accepted": sum(file.accepted_rows or 0 for file in files),
         "set_aside": sum(file.set_aside_rows or 0 for file in files),
         "unreadable": sum(file.unreadable_rows or 0 for file in files),
         "erased": sum(file.erased_rows for file in files),
+        "not_needed": sum(file.not_needed_rows or 0 for file in files),
     }
 
 
@@ -431,13 +433,17 @@ _DELIVERY = """
     from ledger.delivery where delivery_id = %(delivery)s
 """
 
-_FILES = """
-    select file_name, table_name, received_rows, accepted_rows, set_aside_rows, unreadable_rows, erased_rows, problem
-    from ledger.delivery_file where delivery_id = %(delivery)s order by file_id
+# A file of several tables is named with the part that one of them is.
+_FILE_NAME = "file.file_name || coalesce(' (' || file.part || ')', '')"
+
+_FILES = f"""
+    select {_FILE_NAME} as file_name, table_name, received_rows, accepted_rows, set_aside_rows, unreadable_rows, erased_rows,
+           not_needed_rows, problem
+    from ledger.delivery_file as file where delivery_id = %(delivery)s order by file_id
 """
 
 _BROKEN = f"""
-    select file.file_name, result.table_name, result.rule, result.sentence, result.if_broken, open.rows, open.first_lines
+    select {_FILE_NAME} as file_name, result.table_name, result.rule, result.sentence, result.if_broken, open.rows, open.first_lines
     from (select file_id, rule, count(*) as rows,
                  (array_agg(line_number order by line_number))[:{_LINES_IN_A_LETTER}] as first_lines
           from ledger.finding_status where delivery_id = %(delivery)s and status = 'open' group by 1, 2) as open
@@ -455,19 +461,19 @@ _STILL_UNREADABLE = """
 """
 
 _UNREADABLE = f"""
-    select file.file_name, file.table_name, '' as rule, '' as sentence, '' as if_broken, count(*) as rows,
+    select {_FILE_NAME} as file_name, file.table_name, '' as rule, '' as sentence, '' as if_broken, count(*) as rows,
            (array_agg(line.line_number order by line.line_number))[:{_LINES_IN_A_LETTER}] as first_lines
     from {_STILL_UNREADABLE} group by file.file_id order by file.file_id
 """
 
 _OPEN_LINES = f"""
     select file_name, line_number, rule, problem from (
-        select file.file_id, file.file_name, finding.line_number, finding.rule, null as problem,
+        select file.file_id, {_FILE_NAME} as file_name, finding.line_number, finding.rule, null as problem,
                row_number() over (partition by finding.rule order by finding.line_number) as place
         from ledger.finding_status as finding join ledger.delivery_file as file using (file_id)
         where finding.delivery_id = %(delivery)s and finding.status = 'open'
         union all
-        select file.file_id, file.file_name, line.line_number, null, line.problem, 0 from {_STILL_UNREADABLE}) as listed
+        select file.file_id, {_FILE_NAME}, line.line_number, null, line.problem, 0 from {_STILL_UNREADABLE}) as listed
     where place <= %(most)s
     order by file_id, line_number, rule
 """

@@ -90,6 +90,8 @@ def _ledger_adds_up(facts: Facts) -> Iterator[Reason]:
 
 
 def _every_feed_has_arrived(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
+    if not feeds:
+        yield Reason(NO, "No sharing agreement is signed, and no delivery has come.")
     for feed in feeds:
         if feed.latest is None:
             yield Reason(NO, f"{feed.name}: no delivery has been accepted.")

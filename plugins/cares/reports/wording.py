@@ -91,7 +91,7 @@ def why_not_taken(delivery: Delivery, files: Sequence[File], checks: Sequence[Ch
             f"in {shown(check.rows_broken)} of {shown(check.rows_checked)} rows of {check.table_name}, {what_is_wrong(check)}"
             for check in broken
         )
-    received = sum(file.received_rows or 0 for file in files)
+    received = sum((file.received_rows or 0) - (file.not_needed_rows or 0) for file in files)
     unused = sum((file.set_aside_rows or 0) + (file.unreadable_rows or 0) for file in files)
     limit = feed.file.hold_when_set_aside_above_percent
     if delivery.state == "held" and received and 100 * unused / received > limit:
@@ -139,6 +139,9 @@ def how_to_mend(rule: Rule, table: Table, version: str, feed: Feed) -> str:
             return f"correct it, or send the row of {other} that has it as its {header}"
         case "in_version":
             return "leave this file out, or ask us to take the version of the format that has it"
+        case "conditions":
+            others = ", here or in the other rows of the same child or person" if rule.argument.looks_at_several_rows else ""
+            return f"correct {english.any_of(rule.argument.headers)}{others}"
         case "one_of":
             accepted = [*table.codes(rule.argument, version), *feed.file.local_codes.get(rule.argument, {})]
             if len(accepted) <= _CODES_IN_A_SENTENCE:

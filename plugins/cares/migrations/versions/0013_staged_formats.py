@@ -1,4 +1,4 @@
-"""Which deliveries of each format staging holds, so that a build cleans only what is new."""
+"""Which deliveries of each format staging holds, and which reference, so that a build makes only what is new."""
 
 from alembic import op
 
@@ -7,7 +7,7 @@ down_revision = "0012"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the tables."""
     op.execute(
         """
         create table ledger.staged_format (
@@ -18,5 +18,11 @@ def upgrade() -> None:
           'One row for each format that was ever staged, with the build that staged it last.';
         comment on column ledger.staged_format.is_complete is
           'Whether its staging tables hold what that build saw; false while it stages them, and where it failed.';
+
+        create table ledger.reference_loaded (
+          only_row boolean primary key default true check (only_row),
+          text text not null);
+        comment on table ledger.reference_loaded is
+          'One row, once reference has been loaded: the SHA-256 of the seeds and models that it was loaded from.';
         """
     )
