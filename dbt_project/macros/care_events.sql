@@ -5,6 +5,7 @@
     - Rows taken in or dated since the model last succeeded say so themselves (`changed_by_build_id`).
     - Rows that were taken away are known by the `delivery_ids` of the events that were made from them, by the last success
       or by a build after it that ended before it could say so.
+    - Rows of a delivery whose period is sent again, or no longer is, may count otherwise though they are dated as before.
 -#}
 
 {#- Deletes the touched events and remembers their keys for `is_of_a_touched_event`. -#}
@@ -30,12 +31,32 @@ taken_away as (
     except
     select delivery_id, revision
     from {{ source('ledger', 'delivery_in_build') }}
+),
+
+came as (
+    select delivery_id, revision
+    from {{ source('ledger', 'delivery_in_build') }}
+    except
+    select delivery_id, revision
+    from {{ source('ledger', 'build_delivery') }}
+    where build_id = (select build_id from last_success)
+),
+
+sent_again as (
+    select other.delivery_id
+    from {{ source('ledger', 'delivery') }} as changed
+    inner join {{ source('ledger', 'delivery') }} as other
+        on other.feed = changed.feed
+        and other.period = changed.period
+        and other.delivery_id <> changed.delivery_id
+    where changed.delivery_id in (select delivery_id from taken_away union select delivery_id from came)
 )
 
 {% for staging in model.refs -%}
 select {{ key | join(', ') }}
 from {{ ref(staging.name) }}
 where changed_by_build_id > (select build_id from last_success)
+    or delivery_id in (select delivery_id from sent_again)
 
 union
 

@@ -11,6 +11,34 @@ end
 {%- endmacro %}
 
 
+{#- The place of a social care outcome in the hierarchy of the guidance to Client Level Data (as ASC-CLD-LA-Dashboard at
+    9bee728 has it): of two outcomes of one event the one with the lower number counts. -#}
+{% macro social_care_outcome_rank(column) -%}
+case {{ column }}
+    when 'Progress to reablement/ST-Max' then 1
+    when 'Progress to assessment, review or reassessment' then 2
+    when 'Progress to End of Life Care' then 3
+    when 'Progress to financial assessment' then 3
+    when 'Provision of service' then 3
+    when 'Progress to support planning or services' then 4
+    when 'Continuation of support or services' then 5
+    when 'Admitted to hospital' then 6
+    when 'NFA: Responsibility moved to another local authority' then 7
+    when 'NFA: Referral to NHS services or NHS funded social care' then 8
+    when 'NFA: Self-funded client or under 12wk disregard' then 9
+    when 'NFA: Information and advice or signposting' then 10
+    when 'NFA: Referral to other service within the local authority' then 11
+    when 'NFA: Support declined' then 12
+    when 'NFA: Deceased' then 13
+    when 'NFA: Support ended as planned' then 14
+    when 'NFA: Support ended for other reason' then 15
+    when 'NFA: No services offered for other reason' then 16
+    when 'NFA: Other' then 17
+    else 999
+end
+{%- endmacro %}
+
+
 {#- How somebody came into hospital, from the NHS admission method. -#}
 {% macro admission_kind(column) -%}
 case

@@ -23,6 +23,16 @@ end
 {%- endmacro %}
 
 
+{#- yyyymmdd, as the national registers of organisations write days. -#}
+{% macro clean_compact_date(column) -%}
+{%- set text = "btrim(" ~ column ~ ")" -%}
+case
+    when {{ text }} ~ '^[0-9]{8}$'
+        then {{ _calendar_day("(left(" ~ text ~ ", 4) || '-' || substr(" ~ text ~ ", 5, 2) || '-' || right(" ~ text ~ ", 2))") }}
+end
+{%- endmacro %}
+
+
 {#- The date of a text of the shape yyyy-mm-dd, all digits, from 1800 to 2199. -#}
 {% macro _calendar_day(text) -%}
 case
@@ -54,4 +64,30 @@ end
 {#- A date and a time of the clock on the wall as one moment; without a time, null. -#}
 {% macro clean_moment(date_column, time_column) -%}
 ({{ clean_date(date_column) }} + {{ clean_time(time_column) }}) at time zone 'Europe/London'
+{%- endmacro %}
+
+
+{#- As `clean_moment`; BST or GMT behind the time says which hour is meant in the night when the clocks go back. -#}
+{% macro clean_moment_on_any_night(date_column, time_column) -%}
+{%- set time = "upper(" ~ time_column ~ ")" -%}
+{%- set on_the_wall = clean_date(date_column) ~ " + " ~ clean_time("replace(replace(" ~ time ~ ", 'BST', ''), 'GMT', '')") -%}
+case
+    when {{ time }} like '%BST%' then ({{ on_the_wall }}) at time zone interval '1 hour'
+    when {{ time }} like '%GMT%' then ({{ on_the_wall }}) at time zone 'UTC'
+    else ({{ on_the_wall }}) at time zone 'Europe/London'
+end
+{%- endmacro %}
+
+
+{#- yyyy-mm-dd and a time, with the zone that it names or else by the clock on the wall; a day without a time is null. -#}
+{% macro clean_timestamp(column) -%}
+{%- set text = "btrim(" ~ column ~ ")" -%}
+case
+    when {{ text }} ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])?$'
+        then case
+            when {{ _calendar_day("left(" ~ text ~ ", 10)") }} is null then null
+            when substr({{ text }}, 17) ~ '[Z+-]' then cast({{ text }} as timestamptz)
+            else cast({{ text }} as timestamp) at time zone 'Europe/London'
+        end
+end
 {%- endmacro %}

@@ -1,6 +1,5 @@
 -- One row for each hospital stay (spell) of which at least one episode is in force.
 with episodes as (
-    -- An episode may be told again in a later month: the latest telling counts.
     select
         organisation,
         feed,
@@ -25,13 +24,10 @@ with episodes as (
         provider_code,
         commissioner_code,
         spell_hrg_code,
-        primary_diagnosis_code,
-        primary_procedure_code,
-        row_number() over (
-            partition by organisation, spell_number, episode_number
-            order by period_end desc, delivery_id desc, line_number desc
-        ) as telling
-    from {{ ref('stg_apc__episodes') }}
+        diagnosis_codes[1] as primary_diagnosis_code,
+        procedure_codes[1] as primary_procedure_code,
+        {{ telling_of_an_episode() }} as telling
+    from {{ ref('int_hospital_episodes') }}
     where superseded_at is null and {{ left_out_of_hospital_stays() }} is null
         and {{ is_of_a_touched_event() }}
 ),

@@ -1,0 +1,8 @@
+-- One row for each primary diagnosis in a referral, in each month that reports it.
+select
+    {{ delivery_columns() }},
+    {{ clean_text('servicerequestid') }} as referral_id,
+    {{ clean_code('diagnosis_scheme') }} as diagnosis_scheme_code,
+    {{ clean_code('primarydiagnosis') }} as diagnosis_code,
+    {{ clean_date('primarydiagnosis_date') }} as diagnosed_on
+{{ from_new_deliveries('csds', 'primary_diagnoses') }}

@@ -1,0 +1,8 @@
+-- One row for each procedure of an appointment, as SUS+ sends them, in each delivery that reported it.
+select
+    {{ delivery_columns() }},
+    {{ clean_text('primarykey_id') }} as record_id,
+    {{ clean_integer('opcs_id') }} as position,
+    {{ clean_opcs4('code') }} as procedure_code,
+    {{ clean_date('date') }} as performed_on
+{{ from_new_deliveries('outpatients', 'procedures') }}
