@@ -6,6 +6,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
+VALIDATOR := .venv-903
 PYTHONS := python3 python3.13 python3.12 python3.11
 
 # No library may report to its makers; uv takes the Python that is here and the system's certificates.
@@ -15,7 +16,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up down test faults lint lock bench clean
+.PHONY: help demo up down test faults parity lint lock bench clean
 
 help: ## list what can be done
 	@echo 'make demo starts here: a made-up borough, from its files to the linked care dataset.'
@@ -36,6 +37,9 @@ test: $(INSTALLED) ## run all tests (browser tests need Chromium, and are skippe
 faults: $(INSTALLED) ## put every fault on the list through the pipeline, and show what was expected and seen
 	@$(BIN)/python -m pytest --override-ini addopts='--import-mode=importlib --strict-markers -ra' tests/faults
 
+parity: $(INSTALLED) $(VALIDATOR)/installed ## compare our SSDA903 rules with the public validator's (needs Python 3.11; minutes)
+	@$(BIN)/python -m pytest --override-ini addopts='--import-mode=importlib --strict-markers -ra' tests/parity
+
 lint: $(INSTALLED) ## check style, types, who imports whom, and docker-compose.yml
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -49,10 +53,12 @@ bench: $(INSTALLED) ## measure loading and checking against plain PostgreSQL (mi
 lock: $(INSTALLED) ## choose the newest allowed version of every package again
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --all-extras --upgrade \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock pyproject.toml
+	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --upgrade \
+		--no-emit-index-url --no-annotate --no-header --quiet --output-file tests/parity/requirements.lock tests/parity/requirements.in
 
 clean: down ## stop everything, remove the environment and caches; var/ with your data stays
 	@if [ -e $(INSTALLED) ]; then $(BIN)/cares warehouse stop; fi
-	rm -rf $(VENV) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(VALIDATOR) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf plugins/*.egg-info
 
@@ -95,3 +101,10 @@ $(INSTALLED): requirements.lock pyproject.toml
 	fi; \
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --offline --no-deps --no-build-isolation --editable .
 	@printf '%s' '$(CURDIR)' > $@
+
+# The validator needs libraries that are older than ours, so it has an environment of its own.
+$(VALIDATOR)/installed: tests/parity/requirements.lock | $(INSTALLED)
+	@$(BIN)/uv venv --quiet --clear --python 3.11 $(VALIDATOR)
+	@$(BIN)/uv pip sync --quiet --python $(VALIDATOR)/bin/python --require-hashes tests/parity/requirements.lock || \
+		$(BIN)/python -m pip --python $(VALIDATOR)/bin/python install --quiet --no-deps --require-hashes -r tests/parity/requirements.lock
+	@touch $@

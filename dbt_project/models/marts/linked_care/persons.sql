@@ -1,6 +1,8 @@
--- One row for each person of whom a person record is in force.
+-- One row for each person of whom a person record is in force, or who has a care event all the same: a service that only
+-- earlier submissions told.
 -- Each detail is taken from the person's records in force, from the one with the latest period that knows it; among
--- equals the person file goes before social care, hospital and housing, then the lower record name.
+-- equals the person file goes before social care, hospital, housing and the others, then the lower record name. Records of
+-- the police tell nothing here and make nobody known: direct care is no purpose of theirs.
 with records as (
     select
         membership.person_id,
@@ -8,6 +10,7 @@ with records as (
         row_number() over (
             partition by membership.person_id
             order by
+                records.is_in_force desc,
                 records.last_period_end desc,
                 array_position(array['person_file', 'cld', 'apc', 'housing'], records.source),
                 records.person_record_id
@@ -15,7 +18,11 @@ with records as (
     from {{ ref('int_person_records') }} as records
     inner join {{ source('person_index', 'membership_in_build') }} as membership
         on membership.person_record_id = records.person_record_id
-    where records.is_in_force
+    where records.source <> 'police_incidents'
+        and (
+            records.is_in_force
+            or records.person_record_id in (select events.person_record_id from {{ ref('int_care_events') }} as events)
+        )
 )
 
 select
