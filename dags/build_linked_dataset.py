@@ -58,9 +58,10 @@ with DAG(
         builds.publish(build)
 
     build = start()
-    staging, person_records, care_events, linked_care, insight = (
+    staging, reference, person_records, care_events, linked_care, insight = (
         run_layer.override(task_id=layer)(build, layer)
-        for layer in ("staging", "person_records", "care_events", "linked_care", "insight")
+        for layer in ("staging", "reference", "person_records", "care_events", "linked_care", "insight")
     )
+    person_index = update_person_index(build)
     nothing_is_arriving() >> build
-    staging >> person_records >> update_person_index(build) >> care_events >> linked_care >> insight >> publish(build)
+    staging >> reference >> person_records >> person_index >> care_events >> linked_care >> insight >> publish(build)

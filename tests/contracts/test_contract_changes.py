@@ -13,6 +13,7 @@ from cares.cli.contract import app
 from cares.contracts import ContractError
 from cares.contracts import load as load_contracts
 from end_to_end.receiving import EXTRACTS, sign_agreement
+from few_contracts import few_contracts
 from fresh_warehouse import FreshWarehouse
 
 SENT = (EXTRACTS / "torus_tenancies" / "as_promised" / "tenancies.csv").read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ class Torus:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder, self._monkeypatch = folder, monkeypatch
-        self._root = settings.EXPECTATIONS
+        self._root = few_contracts(folder)
         self._number = 0
 
     def change(self, name: str, *replacements: Replacement) -> contracts.Contracts:
@@ -68,8 +69,9 @@ def torus(warehouse: FreshWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def history() -> list[str]:
-    """What changed since the warehouse was made."""
-    return [f"{one.table}: {one.change}" for one in landing.history() if "the table was made" not in one.change]
+    """What changed of the landlord's format since the warehouse was made."""
+    changes = (one for one in landing.history() if one.format == "housing" and "the table was made" not in one.change)
+    return [f"{one.table}: {one.change}" for one in changes]
 
 
 # --- a new column

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cares import contracts, settings
+from cares import contracts
 from cares.cli.contract import app
+from few_contracts import few_contracts
 
 HEADER = "formats/ssda903/header.yml"
 EPISODES = "formats/ssda903/episodes.yml"
@@ -26,8 +27,8 @@ NOT_ENGLISH = ("Input should", "valid dictionary", "instance of", "function-befo
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """A copy of all contracts, to spoil."""
-    return shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    """A copy of some contracts, to spoil."""
+    return few_contracts(tmp_path)
 
 
 def problems_of(root: Path) -> list[str]:
@@ -48,16 +49,27 @@ def line_of(path: Path, text: str) -> int:
     ("file", "was", "becomes", "named", "remedy"),
     [
         (HEADER, "means: the child's sex", "meens: the child's sex", "meens:", "did you mean 'means'?"),
-        (HEADER, "{one_of: sex}", "{one_of: sexes}", "one_of: sexes", "'sexes' is not a code list of ssda903; known: "),
-        (HEADER, "{one_of: sex}", "sexes", "sexes", "'sexes' is neither a rule nor a pattern; known: "),
+        (HEADER, "{one_of: sex,", "{one_of: sexes,", "one_of: sexes", "'sexes' is not a code list of ssda903; known: "),
+        (HEADER, "{one_of: sex, known_as: 101}", "sexes", "sexes", "'sexes' is neither a rule nor a pattern; known: "),
         (HEADER, "if_broken: warn", "if_broken: shrug", "shrug", "use one of 'reject the delivery', "),
         (HEADER, "key: [CHILD]", "key: [KIND]", "yaml-language", "names the column 'KIND', which the table does not have"),
         (HEADER, "replaces: period", "replaces: window", "yaml-language", "needs window_months, event_start and event_end"),
         (HEADER, "one_of: sex", "one_of: sex, between: [0, 1]", "between", "needs exactly one of: "),
-        (HEADER, "{one_of: sex}", "not_in_future", "not_in_future", "give that column a date pattern first"),
-        (HEADER, "{expect: filled, if_broken: warn}", "filled", "  DOB:", "a blank has no value to set aside"),
+        (HEADER, "{one_of: sex, known_as: 101}", "not_in_future", "not_in_future", "give that column a date pattern first"),
+        (HEADER, "{expect: filled, if_broken: warn, known_as: 102}", "filled", "  DOB:", "a blank has no value to set aside"),
         (EPISODES, "refers_to: header.CHILD", "refers_to: header.KIND", "header.KIND", "is not a table.header"),
         (SW_EPISODES, "since: 2024", "since: 2204", "2204", "'2204' is not a version of this format; known: "),
+        (HEADER, "MC_DOB: {after: DOB}", "MC_DOB: {aftr: DOB}", "aftr", "did you mean 'after'?"),
+        (HEADER, "MC_DOB: {after: DOB}", "MC_DOB: {after: DBO}", "  621:", "names the column 'DBO'; did you mean 'DOB'?"),
+        (HEADER, "MC_DOB: {after: DOB}", "MC_DOB: {after: SEX}", "after: SEX", "compares 'SEX' as a date"),
+        (HEADER, "at_most_rows: 1", "at_most_rows: 0", "at_most_rows: 0", "write a number that is at least 1"),
+        (HEADER, "    at_most_rows: 1\n", "", "  444:", "needs exactly one of: expect, at_most_rows, at_most, all_have_one"),
+        (HEADER, "{SEX: {none_of: [U]}}", "{SEX: {none_of: [W]}}", "[W]", "W is not in the code list of SEX"),
+        (HEADER, "{SEX: {none_of: [U]}}", "{SEX: {}}", "SEX: {}", "says nothing; write at least one of: filled, "),
+        (EPISODES, "{this row: last}", "{this row: ended}", "row: ended", "use one of 'first', 'not first', 'last', "),
+        (EPISODES, "history: {of: CHILD, in_order_of: [DECOM]}\n", "", "  142:", "say under 'history' which rows"),
+        (EPISODES, "{of: CHILD, in_order_of: [DECOM]}", "{of: KIND}", "of: KIND", "names the column 'KIND'"),
+        (SW_EPISODES, "whole_social_worker_number", "whole_number_of", "whole_number_of", "is not a pattern; known: "),
         (APC, "HES: ETHNOS", "HES: SEX", "  Sex:", "'SEX' already names the column 'Ethnic Group'"),
         (CLD, "sends: cld", "sends: clb", "clb", "'clb' is not a format; known: "),
         (CLD, "version: R1", "version: R9", "R9", "has no version 'R9'; known: R1, R2"),
@@ -157,7 +169,11 @@ def test_a_file_that_nobody_would_read_is_a_problem(copy: Path, was: str, become
 
 @pytest.mark.parametrize(
     ("folder", "missing"),
-    [("halton", "halton/organisation.yml"), ("torus_", "torus_/organisation.yml"), ("formats/csds", "formats/csds/format.yml")],
+    [
+        ("knowsley", "knowsley/organisation.yml"),
+        ("torus_", "torus_/organisation.yml"),
+        ("formats/pharmacy", "formats/pharmacy/format.yml"),
+    ],
 )
 def test_a_folder_that_does_not_say_what_it_is_is_a_problem(copy: Path, folder: str, missing: str) -> None:
     (copy / folder).mkdir()
@@ -165,17 +181,17 @@ def test_a_folder_that_does_not_say_what_it_is_is_a_problem(copy: Path, folder: 
 
 
 def test_a_format_without_a_table_is_a_problem(copy: Path) -> None:
-    (copy / "formats/csds").mkdir()
-    shutil.copy(copy / HOUSING, copy / "formats/csds/format.yml")
+    (copy / "formats/pharmacy").mkdir()
+    shutil.copy(copy / HOUSING, copy / "formats/pharmacy/format.yml")
     assert any(
-        line.startswith("expectations/formats/csds/format.yml: line 1: the format has no table") for line in problems_of(copy)
+        line.startswith("expectations/formats/pharmacy/format.yml: line 1: the format has no table") for line in problems_of(copy)
     )
 
 
 def test_what_an_editor_hides_in_a_folder_is_no_problem(copy: Path) -> None:
     (copy / "torus/.tenancies.yml.swp").write_bytes(b"\x00")
     (copy / ".idea").mkdir()
-    assert set(contracts.load(copy).feeds) == set(contracts.load().feeds)
+    assert set(contracts.load(copy).organisations) == {"council", "sthk", "torus"}
 
 
 def test_a_byte_that_is_not_utf_8_is_named_with_its_line(copy: Path) -> None:
@@ -211,7 +227,7 @@ def test_a_folder_of_contracts_that_is_not_there_is_named(tmp_path: Path) -> Non
 
 def test_a_key_given_twice_is_refused(copy: Path) -> None:
     path = copy / HEADER
-    path.write_text(path.read_text(encoding="utf-8") + "  SEX: {means: again}\n", encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace("columns:\n", "columns:\n  SEX: {means: again}\n"), encoding="utf-8")
     with pytest.raises(contracts.ContractError, match="'SEX' is given twice"):
         contracts.load(copy)
 
@@ -229,6 +245,21 @@ def test_a_list_that_accepts_nothing_in_a_version_is_refused(copy: Path) -> None
     sex, rest = codes.read_text(encoding="utf-8").split("ethnic_origin:")
     codes.write_text(sex.replace("until: 2024", "until: 2023") + "ethnic_origin:" + rest, encoding="utf-8")
     with pytest.raises(contracts.ContractError, match="'sex' accepts no code in version 2024; add one to codes.yml"):
+        contracts.load(copy)
+
+
+@pytest.mark.parametrize(
+    ("replacement", "remedy"),
+    [
+        ("Client", "'Client' is not a code of client_type; add it, or name one that is"),
+        ("Carer", "'Carer' is replaced itself; name the code that replaces it"),
+    ],
+)
+def test_a_code_is_replaced_by_a_code_that_is_accepted_still(copy: Path, replacement: str, remedy: str) -> None:
+    codes = copy / "formats/cld/codes.yml"
+    text = codes.read_text(encoding="utf-8").replace("replaced_by: Service user", f"replaced_by: {replacement}")
+    codes.write_text(text, encoding="utf-8")
+    with pytest.raises(contracts.ContractError, match=remedy):
         contracts.load(copy)
 
 

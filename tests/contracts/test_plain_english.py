@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cares import catalogue, contracts, settings
 from cares.cli.contract import app
+from few_contracts import few_contracts
 
 
 def words(feed: str, **narrowed: str) -> str:
@@ -43,7 +44,7 @@ def test_one_version_shows_its_own_tables_and_codes() -> None:
 
 
 def test_an_agreed_exception_shows_its_own_consequence(tmp_path: Path) -> None:
-    root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    root = few_contracts(tmp_path)
     with (root / "torus/tenancies.yml").open("a", encoding="utf-8") as stream:
         stream.write("exceptions: {tenancies.UPRN.uprn: warn}\n")
     said = catalogue.feed_in_words(contracts.load(root).feed("torus/tenancies"), table="tenancies")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
 
-from cares import contracts, settings
+from cares import contracts
+from few_contracts import few_contracts
 
 VISITS = """\
 title: Visits
@@ -39,8 +39,8 @@ counted_only:
 
 @pytest.fixture
 def visits(tmp_path: Path) -> Path:
-    """All contracts, and a format of a few lines."""
-    root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    """Some contracts, and a format of a few lines."""
+    root = few_contracts(tmp_path)
     (root / "formats" / "visits").mkdir()
     (root / "formats" / "visits" / "visits.yml").write_text(VISITS, encoding="utf-8")
     (root / "formats" / "visits" / "format.yml").write_text(FORMAT, encoding="utf-8")

@@ -68,13 +68,13 @@ def test_reading_them_imports_nothing_heavy(tmp_path: Path) -> None:
 
 
 def test_a_new_organisation_brings_its_own_dag(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    halton = contracts.load().organisations["council"]
+    council = contracts.load().organisations["council"]
     known = contracts.load()
-    more = contracts.Contracts(known.patterns, known.formats, {**known.organisations, "halton": named(halton, "halton")})
+    more = contracts.Contracts(known.patterns, known.formats, {**known.organisations, "knowsley": named(council, "knowsley")})
     monkeypatch.setattr(contracts, "load", lambda: more)
     monkeypatch.setenv("CARES_OUTBOX", str(tmp_path))
 
-    assert "receive__halton" in read_dags().dags
+    assert "receive__knowsley" in read_dags().dags
 
 
 def named(organisation: contracts.Organisation, slug: str) -> contracts.Organisation:

@@ -423,7 +423,13 @@ def test_events_worked_out_where_something_changed_are_those_of_a_whole_rebuild(
         borough.accept(
             hospital(JANUARY, stay("P1", "S1", "2019-01-05"), stay("P2", "S2", "2019-01-07", "2019-01-08")),
             hospital(MARCH, stay("P1", "S1", "2019-01-05", "2019-03-09"), stay("P3", "S3", "2019-03-10")),
-            social_care(FIRST_QUARTER, FIRST_WINDOW, service("A1", "01/05/2018", "01/06/2018"), service("A1", "01/02/2019")),
+            social_care(
+                FIRST_QUARTER,
+                FIRST_WINDOW,
+                service("A1", "01/05/2018", "01/06/2018"),
+                service("A1", "01/02/2019"),
+                service("A7", "01/02/2018"),
+            ),
             children(YEAR, placement("C1", "01/02/2019"), placement("C2", "01/03/2019", "05/03/2019")),
             housing(FEBRUARY, [home("T1", "H1"), home("T2", "H2")], [member("H1", "T1"), member("H2", "T2"), member("H3", "T2")]),
         )
@@ -432,7 +438,11 @@ def test_events_worked_out_where_something_changed_are_those_of_a_whole_rebuild(
         borough.accept(
             hospital(FEBRUARY, stay("P1", "S1", "2019-01-05", episode="2"), stay("P4", "S4", "2019-02-10")),
             social_care(
-                LAST_QUARTER, LAST_WINDOW, service("A1", "01/05/2018", "01/06/2018"), service("A3", "01/02/2018", "09/02/2018")
+                LAST_QUARTER,
+                LAST_WINDOW,
+                service("A1", "01/05/2018", "01/06/2018"),
+                service("A3", "01/02/2018", "09/02/2018"),
+                service("A7", "01/02/2018"),
             ),
             children(YEAR_BEFORE, placement("C1", "01/02/2019", "03/02/2019"), placement("C3", "01/02/2018")),
             housing(JANUARY, [home("T1", "H9")], [member("H9", "T1")]),
@@ -458,6 +468,11 @@ def test_events_worked_out_where_something_changed_are_those_of_a_whole_rebuild(
 
     def the_row_released() -> None:
         release_row(borough.warehouse, april[0], 3)
+
+    def an_earlier_window_sent_again_without_the_service_that_the_later_one_left_out() -> None:
+        borough.accept(social_care(
+            LAST_QUARTER, LAST_WINDOW, service("A1", "01/05/2018", "01/06/2018"), service("A3", "01/02/2018", "09/02/2018")
+        ))  # fmt: skip
 
     def the_row_set_aside_again_and_a_month_sent_as_it_was_otherwise_and_as_it_was() -> None:
         end_the_release(borough.warehouse, april[0])
@@ -504,6 +519,7 @@ def test_events_worked_out_where_something_changed_are_those_of_a_whole_rebuild(
     changes: tuple[Callable[[], None], ...] = (
         everything_before_withdrawn_and_a_first_load, periods_that_come_late, corrections_with_rows_added_changed_and_left_out,
         the_corrections_withdrawn, the_corrections_accepted_again_and_a_row_set_aside, the_row_released,
+        an_earlier_window_sent_again_without_the_service_that_the_later_one_left_out,
         the_row_set_aside_again_and_a_month_sent_as_it_was_otherwise_and_as_it_was, changes_among_which_one_build_fails_and_one_shows_an_earlier_day,
         what_only_a_killed_build_had_seen_withdrawn, staging_made_anew_by_a_build_that_fails,
         everything_withdrawn,

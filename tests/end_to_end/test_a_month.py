@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import re
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -17,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from cares import builds, contracts, deliveries, promises, provenance, reports, settings
+from cares import builds, contracts, deliveries, promises, provenance, reports
 from cares.contracts import Period
 from cares.deliveries import Row
 from end_to_end.receiving import sign_agreement
+from few_contracts import few_contracts
 from fresh_warehouse import FreshWarehouse
 
 COUNCIL, TRUST, TORUS = "council/childrens_person_file", "sthk/admitted_patient_care", "torus/tenancies"
@@ -133,7 +133,7 @@ def homes(how_many: int) -> dict[str, list[dict[str, str]]]:
 @pytest.fixture
 def borough(warehouse: FreshWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Borough]:
     """Contracts whose due days fall as the story needs them, agreements from the month before on, an empty outbox."""
-    root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    root = few_contracts(tmp_path)
     for feed, due in DUE.items():
         path = root / f"{feed}.yml"
         days = (due - LAST_OF_MONTH).days

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import shutil
 import time
 import zipfile
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ import pytest
 from cares import contracts, deliveries, landing, settings
 from cares.contracts import load as load_contracts
 from end_to_end.receiving import EXTRACTS, sign_agreement
+from few_contracts import few_contracts
 from fresh_warehouse import FreshWarehouse
 
 AS_PROMISED = {path.name: path.read_bytes() for path in sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())}
@@ -55,7 +55,7 @@ def promise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
     """Adds words to the contract of the feed."""
 
     def add(words: str) -> None:
-        root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+        root = few_contracts(tmp_path)
         with (root / "torus" / "tenancies.yml").open("a", encoding="utf-8") as stream:
             stream.write(words)
         everything = load_contracts(root)
@@ -110,7 +110,7 @@ def test_what_would_lie_there_for_ever_is_named(outbox: Path, tmp_path: Path) ->
     put(outbox / "trous/tenancies/2019-03", ONE_TABLE, seconds_ago=61)
 
     assert deliveries.refusals("torus", outbox) == [
-        "trous: is no organisation; move what it holds into one of: council, sthk, torus",
+        f"trous: is no organisation; move what it holds into one of: {', '.join(sorted(contracts.load().organisations))}",
         "torus/tenancies/2019-03: holds a folder (inner), which is not taken; put the files themselves into 2019-03",
         "torus/tenancies/2019-04: holds no file; put the files into it, or remove it",
     ]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from cares import contracts, deliveries, settings
+from cares import contracts, deliveries
 from end_to_end.receiving import AS_PROMISED, EXTRACTS, deliver_tenancies, sign_agreement
+from few_contracts import few_contracts
 from fresh_warehouse import FreshWarehouse
 
 
@@ -290,14 +291,14 @@ def test_what_lies_where_nobody_collects_it_is_named(warehouse: FreshWarehouse, 
     assert deliveries.refusals("torus", outbox) == [
         "torus/tenancies/2019-03: is a link; send the folder itself",
         "torus/tenancies/tenancies.csv: lies outside a folder; move it into one that is named after its period",
-        "torus/tenancy: is no feed; move it into one of: tenancies",
+        "torus/tenancy: is no feed; move it into one of: neighbourhoods, tenancies",
     ]
 
 
 def test_a_local_code_reaches_staging_as_the_code_it_stands_for(
     warehouse: FreshWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    root = few_contracts(tmp_path)
     with (root / "torus" / "tenancies.yml").open("a") as contract:
         contract.write("local_codes: {tenure: {AST: Assured Shorthold}}\n")
     with_local_codes = contracts.load(root)

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cares import contracts, deliveries, settings
+from cares import contracts, deliveries
 from cares.cli import typer_app
 from cares.deliveries import Row
 from cares.reports import returns, wording
 from end_to_end.receiving import AS_PROMISED, deliver_tenancies, deliver_with_changes, sign_agreement
+from few_contracts import few_contracts
 from fresh_warehouse import FreshWarehouse
 from privacy.markers import Markers
 
@@ -282,7 +283,7 @@ def test_findings_of_a_withdrawn_delivery_are_withdrawn_with_it(warehouse: Fresh
 def test_rows_that_are_replaced_by_key_come_back_alone_and_clear_their_own_findings(
     warehouse: FreshWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = shutil.copytree(settings.EXPECTATIONS, tmp_path / "expectations")
+    root = few_contracts(tmp_path)
     tenancies = root / "formats" / "housing" / "tenancies.yml"
     tenancies.write_text(tenancies.read_text().replace("replaces: snapshot", "replaces: key"))
     by_key = contracts.load(root)

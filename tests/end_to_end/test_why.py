@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from cares import builds, provenance, settings
+from cares import builds, provenance
 from cares.cli import typer_app
 from cares.deliveries import Row
 from end_to_end.receiving import AS_PROMISED, deliver_with_changes, sign_agreement
@@ -138,14 +137,6 @@ def test_what_is_not_there_is_answered_with_what_is(story: tuple[int, int], what
 
     assert outcome.exit_code == 1
     assert remedy in str(outcome.exception)
-
-
-def test_the_rows_of_a_record_are_sought_where_its_source_has_them() -> None:
-    described = (settings.DBT_PROJECT / "models/intermediate/person_index/int_person_records.sql").read_text()
-    sources = re.findall(r"person_descriptions\(ref\('stg_(\w+?)__\w+'\), '(\w+)'", described)
-
-    assert len(sources) > 4
-    assert all(provenance.source_of_format(format) == source for format, source in sources)
 
 
 def test_before_anything_was_built_the_rest_is_told(warehouse: FreshWarehouse, tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Markers:
     def __init__(self) -> None:
         self.made: set[str] = set()
         self._numbers = itertools.count(1)
-        self._days = (date(1851, 1, 1) + timedelta(days=number) for number in range(25_000))
+        self._days = itertools.cycle(date(1851, 1, 1) + timedelta(days=number) for number in range(25_000))
 
     def write_feed(self, feed: Feed, folder: Path, version: str) -> None:
         """One file for each table of a feed: passing rows, rows that fail in one column, and one that fails in all."""
@@ -41,13 +41,16 @@ class Markers:
             headers = list(table.columns(version))
             with (folder / f"{table.name}.csv").open("w", newline="", encoding=feed.files.encoding) as stream:
                 writer = csv.DictWriter(stream, headers, delimiter=feed.files.delimiter, lineterminator="\n")
-                writer.writeheader()
+                if feed.files.has_header:
+                    writer.writeheader()
                 writer.writerows(passing[table.name])
-                for number, header in enumerate(headers):
+                can_fail = [header for header in headers if _may_fail(table.file.columns[header])]
+                for number, header in enumerate(can_fail):
                     row = self._passing_row(table, version, number % PASSING_ROWS, passing)
                     self.made.discard(row[header])
                     writer.writerow({**row, header: self._word(FAILING_WORD)})
-                writer.writerow({header: self._word(FAILING_WORD) for header in headers})
+                row = self._passing_row(table, version, 0, passing)
+                writer.writerow({**row, **{header: self._word(FAILING_WORD) for header in can_fail}})
 
     def found_in(self, text: str) -> set[str]:
         """The markers that stand in a text."""
@@ -112,14 +115,24 @@ class Markers:
 
 def _referred_to_first(tables: list[Table]) -> list[Table]:
     """Tables in an order in which those that others refer to come first, as far as there is one."""
-    referred = {
-        rule.refers_to.partition(".")[0]
-        for t in tables
-        for c in t.file.columns.values()
-        for rule in c.we_expect
-        if rule.refers_to
-    }
-    return sorted(tables, key=lambda table: table.name not in referred)
+    left = {table.name: table for table in tables}
+    ordered: list[Table] = []
+
+    def place(table: Table) -> None:
+        for column in table.file.columns.values():
+            for rule in column.we_expect:
+                if rule.refers_to and (other := left.pop(rule.refers_to.partition(".")[0], None)):
+                    place(other)
+        ordered.append(table)
+
+    while left:
+        place(left.pop(next(iter(left))))
+    return ordered
+
+
+def _may_fail(column: Column) -> bool:
+    """Whether a wrong value in the column costs its row at most, and not the whole delivery."""
+    return all((rule.if_broken or column.if_broken) != "reject the delivery" for rule in column.we_expect)
 
 
 def _nhs_number(number: int) -> str:

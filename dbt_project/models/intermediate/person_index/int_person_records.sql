@@ -20,6 +20,12 @@ with descriptions as (
 
     union all
 
+    -- A list for an inspection knows the children by the same id, and no more of them than the return does.
+    {{ person_descriptions(ref('stg_annex_a__contacts'), 'person_file', {
+        'born_on': 'born_on', 'sex_code': 'sex_code', 'described_on': 'contacted_on'}, described_by='annex_a') }}
+
+    union all
+
     {{ person_descriptions(ref('stg_cld__events'), 'cld', {
         'nhs_number': 'nhs_number', 'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
         'died_on': 'died_on', 'sex_code': 'sex_code', 'postcode': 'postcode', 'gp_practice_code': 'gp_practice_code',
@@ -40,14 +46,86 @@ with descriptions as (
         'nhs_number': 'nhs_number', 'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
         'sex_code': 'sex_code', 'address': 'address', 'postcode': 'postcode', 'uprn': 'uprn', 'phone': 'phone',
         'described_on': 'coalesce(moved_in_on, period_start)'}) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_csds__mpi'), 'csds', {
+        'nhs_number': 'nhs_number', 'is_nhs_number_verified': "nhs_number_status_code = '01'", 'born_on': 'born_on',
+        'died_on': 'died_on', 'sex_code': 'sex_code', 'postcode': 'postcode', 'described_on': 'period_end'},
+        numbered_by_feed=true) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_contact_cares__contacts'), 'contact_cares', {
+        'nhs_number': 'nhs_number', 'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
+        'sex_code': 'sex_code', 'address': 'address', 'postcode': 'postcode', 'phone': 'phone',
+        'gp_practice_code': 'gp_practice_code', 'described_on': 'received_on'}) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_gp_summary__registrations'), 'gp_summary', {
+        'nhs_number': 'case when is_deleted is not true then nhs_number end',
+        'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on', 'died_on': 'died_on', 'sex_code': 'sex_code',
+        'address': 'address', 'postcode': 'postcode', 'phone': 'phone', 'gp_practice_code': 'gp_practice_code',
+        'described_on': 'registered_on'}) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_police_incidents__people'), 'police_incidents', {
+        'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on', 'sex_code': 'sex_code',
+        'postcode': 'postcode', 'described_on': 'period_end'}) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_fire_visits__visits'), 'fire_visits', {
+        'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on', 'sex_code': 'sex_code',
+        'address': 'address', 'postcode': 'postcode', 'uprn': 'uprn', 'described_on': 'visited_on'}) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_vcse_referrals__referrals'), 'vcse_referrals', {
+        'nhs_number': 'nhs_number', 'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
+        'sex_code': 'sex_code', 'address': 'address', 'postcode': 'postcode', 'phone': 'phone',
+        'gp_practice_code': 'gp_practice_code', 'described_on': 'referred_on'}) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_mhsds__mpi'), 'mhsds', {
+        'nhs_number': 'nhs_number', 'is_nhs_number_verified': "nhs_number_status_code = '01'", 'born_on': 'born_on',
+        'died_on': 'died_on', 'sex_code': 'sex_code', 'postcode': 'postcode', 'described_on': 'period_end'}) }}
+
+    union all
+
+    -- Admissions and appointments of a trust are booked in one patient administration system, so its patients are the same.
+    {{ person_descriptions(ref('stg_outpatients__attendances'), 'apc', {
+        'nhs_number': 'nhs_number', 'is_nhs_number_verified': "nhs_number_status_code = '01'",
+        'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on', 'sex_code': 'sex_code',
+        'address': 'address', 'postcode': 'postcode', 'gp_practice_code': 'gp_practice_code',
+        'described_on': 'appointment_on'}, described_by='outpatients') }}
+
+    union all
+
+    -- An emergency department, and still more an Urgent Treatment Centre, may number its patients in a system of its own.
+    {{ person_descriptions(ref('stg_ecds__attendances'), 'ecds', {
+        'nhs_number': 'nhs_number', 'is_nhs_number_verified': "nhs_number_status_code = '01'",
+        'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
+        'died_on': "case when discharge_status_code in ('63238001', '75004002') then coalesce(departed_on, arrived_on) end",
+        'sex_code': 'sex_code', 'address': 'address', 'postcode': 'postcode', 'gp_practice_code': 'gp_practice_code',
+        'described_on': 'arrived_on'}, numbered_by_feed=true) }}
+
+    union all
+
+    {{ person_descriptions(ref('stg_record_permissions__decisions'), 'record_permissions', {
+        'nhs_number': 'nhs_number', 'forename': 'forename', 'surname': 'surname', 'born_on': 'born_on',
+        'sex_code': 'sex_code', 'postcode': 'postcode', 'described_on': 'decided_on'}) }}
 ),
 
--- The best description: the person file before the return, in force before superseded, the latest period and day.
+-- The best description: the person file before the return and the list, in force before superseded, the latest period and day.
 described as (
     select distinct on (person_record_id) *
     from descriptions
     order by
-        person_record_id, described_by = 'ssda903_episodes', described_by = 'ssda903', is_in_force desc,
+        person_record_id, described_by = 'ssda903_episodes', described_by in ('ssda903', 'annex_a'), is_in_force desc,
         period_end desc, described_on desc nulls last, delivery_id desc, line_number desc
 ),
 
@@ -63,6 +141,7 @@ remembered as (
                 order by is_in_force desc, period_end desc, described_on desc nulls last, delivery_id desc, line_number desc
             ) filter (where nhs_number is not null))[1]
         end as nhs_number,
+        array_agg(distinct format) as formats,
         max(died_on) filter (where is_in_force) as died_on,
         bool_or(is_in_force) as is_in_force,
         max(period_end) as last_period_end
@@ -75,6 +154,7 @@ select
     described.organisation,
     described.source,
     described.described_by,
+    remembered.formats,
     described.local_person_id,
     remembered.nhs_number,
     coalesce(described.is_nhs_number_verified and described.nhs_number is not null, false) as is_nhs_number_verified,

@@ -1,0 +1,25 @@
+-- One row for each referral, in each delivery that tells of it.
+select
+    {{ delivery_columns() }},
+    {{ clean_text('referral_id') }} as referral_id,
+    {{ clean_text('local_person_id') }} as local_person_id,
+    {{ clean_nhs_number('nhs_number') }} as nhs_number,
+    {{ clean_text('forename') }} as forename,
+    {{ clean_text('surname') }} as surname,
+    {{ clean_date('date_of_birth') }} as born_on,
+    {{ clean_sex('sex') }} as sex_code,
+    {{ clean_text('address') }} as address,
+    {{ clean_postcode('postcode') }} as postcode,
+    {{ clean_text('phone') }} as phone,
+    {{ clean_code('gp_practice_code') }} as gp_practice_code,
+    {{ clean_text('referred_by_type') }} as referrer_type,
+    {{ clean_text('referred_by_organisation') }} as referred_by_organisation,
+    {{ clean_text('service_id') }} as service_id,
+    {{ clean_boolean('social_prescribing') }} as is_social_prescribing,
+    {{ clean_text('reason') }} as reason,
+    {{ clean_date('referred_date') }} as referred_on,
+    {{ clean_date('first_contact_date') }} as first_contact_on,
+    {{ clean_date('ended_date') }} as ended_on,
+    {{ clean_text('status') }} as status,
+    {{ clean_text('outcome') }} as outcome
+{{ from_new_deliveries('vcse_referrals', 'referrals') }}
