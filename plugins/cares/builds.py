@@ -235,9 +235,17 @@ def _stage(build_id: int, every_format: bool, full_refresh: bool) -> None:
     keeps_count = not _is_rewound(build_id)
     if keeps_count:
         _remember_staging(build_id, formats, is_complete=False)
+        if full_refresh:
+            pass
     _run_models(build_id, "staging", [f"{LAYERS['staging']}/{format}" for format in formats], full_refresh)
     if keeps_count:
         _remember_staging(build_id, formats, is_complete=True)
+
+
+def _forget_reference() -> None:
+    """Have reference loaded again: its views go with the staging tables that they read."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        connection.execute("delete from ledger.reference_loaded")
 
 
 def _load_reference(build_id: int, whatever_changed: bool) -> None:

@@ -234,7 +234,14 @@ _PLACES = {
     "not last": "{place} < {rows}",
     "only": "{rows} = 1",
 }
-_DAYS_COMPARED = {"before": "<", "after": ">", "not_before": ">=", "not_after": "<=", "on": "=", "not_on": "<>"}
+_DAYS_COMPARED = {
+    "before": "<",
+    "after": ">",
+    "not_before": ">=",
+    "not_after": "<=",
+    "same_day_as": "=",
+    "not_same_day_as": "<>",
+}
 
 
 class _RuleInSql:

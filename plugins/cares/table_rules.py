@@ -48,8 +48,8 @@ _DAYS_COMPARED = {
     "after": "is after",
     "not_before": "is not before",
     "not_after": "is not after",
-    "on": "is the same day as",
-    "not_on": "is not the same day as",
+    "same_day_as": "is the same day as",
+    "not_same_day_as": "is not the same day as",
 }
 
 
@@ -103,8 +103,8 @@ class Comparison(Part):
     after: str | Day | None = None
     not_before: str | Day | None = None
     not_after: str | Day | None = None
-    on: str | Day | None = Field(None, description="the same day")
-    not_on: str | Day | None = Field(None, description="not the same day")
+    same_day_as: str | Day | None = Field(None, description="the same day")
+    not_same_day_as: str | Day | None = Field(None, description="not the same day")
     place: Place | None = Field(None, description="of 'this row' only")
 
     @model_validator(mode="after")
@@ -247,7 +247,7 @@ class TableRule(Part):
         when = _in_words(self.when, of, means)
         about = f" in which {when}" if when else ""
         if self.at_most_rows:
-            return f"at most {english.counted(self.at_most_rows, 'row')} of one {of}{about}"
+            return f"there are at most {english.counted(self.at_most_rows, 'row')} of one {of}{about}"
         if self.all_have_one:
             return f"all rows of one {of}{about} have the same {self.all_have_one}"
         if self.at_most:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from cares import checks, contracts, deliveries, landing, settings
+from beside_the_clone import SAMPLES
+from cares import checks, contracts, deliveries, landing
 from end_to_end.receiving import sign_agreement
 from fresh_warehouse import FreshWarehouse
 
 COUNTS_WITHOUT_VALUES = {"result_format": "BASIC", "partial_unexpected_count": 0}
-SSDA903_SAMPLE = sorted((settings.ROOT.parent / "shared" / "samples" / "ssda903").glob("*.csv"))
+SSDA903_SAMPLE = sorted((SAMPLES / "ssda903").glob("*.csv"))
 
 # One row for each way in which a value of the Client Level Data or the person file can break a rule.
 PEOPLE = [

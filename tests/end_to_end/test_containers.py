@@ -217,7 +217,7 @@ def test_a_workbook_has_a_sheet_for_each_table(warehouse_of_module: FreshWarehou
         assert rows[0] == rows[1]
     assert warehouse_of_module.rows(
         "select reason from ledger.delivery_event where event = 'sheets left out' and delivery_id = %s", decision.delivery_id
-    ) == [("march.xlsx: not named after a table: How to fill this in",)]
+    ) == [("march.xlsx: the sheet(s) at position 1 have no table's name",)]
 
 
 def test_cells_become_text_without_losing_or_gaining_a_digit(warehouse_of_module: FreshWarehouse, send: Send) -> None:
@@ -448,6 +448,28 @@ def test_a_replay_keeps_the_count_of_what_was_not_kept(warehouse_of_module: Fres
 
     assert again.state == "accepted"
     assert ledger(warehouse_of_module, again.delivery_id)["cyp004careplantype"] == (3, 0)
+
+
+def test_what_was_not_kept_and_could_not_be_counted_cannot_be_replayed(send: Send) -> None:
+    rejected = send({**NEEDED, "CYP004.csv": CARE_PLANS.replace("1,P1,10", '1,P1,"10')}, COMMUNITY)
+
+    with pytest.raises(deliveries.DeliveryError, match="are not kept any more"):
+        deliveries.replay(rejected.delivery_id, "a test")
+
+
+def test_what_was_only_counted_cannot_be_replayed_once_a_purpose_needs_it(
+    warehouse_of_module: FreshWarehouse, send: Send
+) -> None:
+    first = send({**NEEDED, "CYP004.csv": CARE_PLANS}, COMMUNITY)
+    # As if the contract had counted the table of referrals only, when it came.
+    with warehouse_of_module.connect() as connection:
+        connection.execute(
+            "update ledger.delivery_file set table_name = 'referrals' where delivery_id = %s and stored_as = ''",
+            (first.delivery_id,),
+        )
+
+    with pytest.raises(deliveries.DeliveryError, match="are not kept any more"):
+        deliveries.replay(first.delivery_id, "a test")
 
 
 def test_a_manifest_declares_rows_that_are_only_counted_too(send: Send) -> None:

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from cares import contracts, settings
+from beside_the_clone import SAMPLES
+from cares import contracts
 from end_to_end.receiving import sign_agreement
 from formats.examples import accept, stage
 from fresh_warehouse import FreshWarehouse
 
 DIRECTORY = "halton_st_helens_vca/services"
-SAMPLE = settings.ROOT.parent / "shared" / "samples" / "openreferral"
+SAMPLE = SAMPLES / "openreferral"
 
 
 @pytest.fixture(scope="module")

@@ -216,6 +216,18 @@ def test_a_later_edition_with_other_headers_replaces_the_earlier_one(delivered: 
     ]  # fmt: skip
 
 
+def test_reference_outlives_staging_tables_that_are_made_anew(delivered: FreshWarehouse) -> None:
+    before = delivered.rows("select * from intermediate.int_organisations order by 1, 2")
+
+    with delivered.connect() as connection:
+        connection.execute("update ledger.build set state = 'failed'")
+    build_id = builds.start_build()
+    builds.run_layer(build_id, "staging", full_refresh=True)
+    builds.run_layer(build_id, "reference")
+
+    assert delivered.rows("select * from intermediate.int_organisations order by 1, 2") == before
+
+
 def test_deprivation_and_populations_by_age_can_be_loaded(delivered: FreshWarehouse) -> None:
     assert delivered.rows("select area_code, edition, deprivation_decile from staging.stg_areas__areas order by 1") == [
         ("E01006800", "IMD 2019", 1),

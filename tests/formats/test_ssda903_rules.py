@@ -182,7 +182,7 @@ def test_a_rule_reads_as_a_sentence() -> None:
 
     assert rules["episodes.rule 148.conditions"] == "either DEC and REC are filled, or DEC and REC are blank"
     assert rules["episodes.rule 431.conditions"] == "when RNE is S, DECOM is after the previous row's DEC"
-    assert rules["episodes.rule 377.conditions"] == "at most 2 rows of one CHILD in which PLACE is T3"
+    assert rules["episodes.rule 377.conditions"] == "there are at most 2 rows of one CHILD in which PLACE is T3"
     assert rules["episodes.rule 437.conditions"] == "when REC is E2 or E15, the row is the last of its CHILD"
     assert rules["episodes.rule 361.conditions"] == (
         "rows of one CHILD in which LS is L1, one straight after the other, last at most 3 days together, from DECOM to DEC"

@@ -20,7 +20,7 @@ CHILDREN_WITH_A_SOCIAL_WORKER = 60
 # What chance does not find: values that break a rule together.
 TOGETHER = {
     "episodes": [
-        {"URN": "XXXXXXX"},
+        {"URN": "XXXXXXX", "PLACE": "K2"},
         {"HOME_POST": "WA10 1HP", "PL_POST": "WA10 1HP"},
         {"LS": "E1", "DECOM": "01/01/2005"},
         {"LS": "D1", "DEC": "", "REC": ""},

@@ -126,6 +126,7 @@ def test_a_change_that_chance_does_not_explain_is_signalled(values: list[float],
         ("t.A is B.uk_date", "A is B is a real date", "A is B is not a real date"),
         ("t.X.at_most_characters", "X has at most 20 characters", "X has more than 20 characters"),
         ("t.X.filled_when", "X is filled when Y is Z", "X is empty although Y is Z"),
+        ("t.rule 148.conditions", "when A is filled, B is filled", "it does not hold that when A is filled, B is filled"),
         ("t.key.unique", "no two rows of a file have the same A and B", "another row has the same A and B"),
     ],
 )

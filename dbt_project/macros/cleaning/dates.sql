@@ -50,13 +50,14 @@ end
 {%- endmacro %}
 
 
-{#- hh:mm, hh:mm:ss, hhmm or hhmmss. -#}
+{#- hh:mm, hh:mm:ss, hhmm or hhmmss; also behind 30 December 1899, the day that Access gives a time without one. -#}
 {% macro clean_time(column) -%}
+{%- set text = "btrim(replace(replace(" ~ column ~ ", '30/12/1899', ''), '1899-12-30', ''))" -%}
 case
-    when btrim({{ column }}) ~ '^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$' then cast(btrim({{ column }}) as time)
-    when btrim({{ column }}) ~ '^([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9])?$' then
-        cast(left(btrim({{ column }}), 2) || ':' || substr(btrim({{ column }}), 3, 2) || ':'
-            || rpad(substr(btrim({{ column }}), 5, 2), 2, '0') as time)
+    when {{ text }} ~ '^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$' then cast({{ text }} as time)
+    when {{ text }} ~ '^([01][0-9]|2[0-3])[0-5][0-9]([0-5][0-9])?$' then
+        cast(left({{ text }}, 2) || ':' || substr({{ text }}, 3, 2) || ':'
+            || rpad(substr({{ text }}, 5, 2), 2, '0') as time)
 end
 {%- endmacro %}
 

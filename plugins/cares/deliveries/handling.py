@@ -184,10 +184,12 @@ def _copy_delivery(connection: psycopg.Connection, delivery_id: int) -> int:
     store = settings.var_folder("store")
     files = connection.execute(
         """select stored_as, file_name, sha256, bytes from ledger.delivery_file
-           where delivery_id = %s and stored_as <> '' group by 1, 2, 3, 4 order by min(file_id)""",
-        (delivery_id,),
+           where delivery_id = %s and (stored_as <> '' or problem is not null or table_name = any(%s))
+           group by 1, 2, 3, 4 order by min(file_id)""",
+        (delivery_id, list(feed.format.tables)),
     ).fetchall()
-    # Before any is copied: what no delivery of the ledger names would be kept for ever.
+    # Before any is copied: what no delivery of the ledger names would be kept for ever. What was only counted was not
+    # kept, so that it cannot be counted where it could not be then, nor be taken in where today a purpose needs it.
     if not all((store / stored_as).is_file() for stored_as, *_ in files):
         raise _originals_are_gone(delivery_id)
     for stored_as, name, sha256, size in files:
@@ -200,9 +202,9 @@ def _copy_delivery(connection: psycopg.Connection, delivery_id: int) -> int:
     # Of what was only counted there is no original, so that the count stands.
     connection.execute(
         """insert into ledger.delivery_file (delivery_id, table_name, part, file_name, sha256, bytes, stored_as, received_rows,
-                                             not_needed_rows, landed_rows, unreadable_rows, accepted_rows, set_aside_rows, problem)
+                                             not_needed_rows, landed_rows, unreadable_rows, accepted_rows, set_aside_rows)
            select %s, table_name, part, file_name, sha256, bytes, stored_as, received_rows,
-                  not_needed_rows, landed_rows, unreadable_rows, accepted_rows, set_aside_rows, problem
+                  not_needed_rows, landed_rows, unreadable_rows, accepted_rows, set_aside_rows
            from ledger.delivery_file where delivery_id = %s and stored_as = '' order by file_id""",
         (new_id, delivery_id),
     )

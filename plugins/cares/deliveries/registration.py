@@ -20,8 +20,8 @@ from cares.deliveries.sent_files import DeliveryRefused, Part, look, sent_files
 from cares.reading import FileProblem, delimited
 from cares.reading.containers import opened
 
-# Of what else a workbook holds, so many names are told.
-_MOST_NAMED = 10
+# Of the sheets of a workbook that are no table, so many are told.
+_MOST_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Incoming:
 
     name: str
     parts: tuple[Part, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[int, ...]
     sha256: str
     size: int
     kept_at: Path
@@ -211,8 +211,8 @@ def add_file(connection: psycopg.Connection, delivery_id: int, feed: Feed, versi
         if part.table in counted_only:
             _count(connection, delivery_id, file_id, feed, version, file, part)
     if file.left_out:
-        sheets = ", ".join(file.left_out[:_MOST_NAMED])
-        record(connection, delivery_id, "sheets left out", f"{file.name}: not named after a table: {sheets}")
+        sheets = ", ".join(map(str, file.left_out[:_MOST_TOLD]))
+        record(connection, delivery_id, "sheets left out", f"{file.name}: the sheet(s) at position {sheets} have no table's name")
     return settings.var_folder("store", str(delivery_id)) / stored_as.partition("/")[2] if is_kept else None
 
 

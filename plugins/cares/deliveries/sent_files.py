@@ -45,12 +45,12 @@ class Part:
 class SentFile:
     """A file on its way in: its name, the tables in it, and its content, to be read once.
 
-    `left_out` names what else it holds, which is no table.
+    `left_out` says which of its sheets are no table, by their places, the first being 1: a name may be anybody's.
     """
 
     name: str
     parts: tuple[Part, ...]
-    left_out: tuple[str, ...]
+    left_out: tuple[int, ...]
     content: Iterator[bytes]
     was_packed: bool
 
@@ -107,8 +107,8 @@ def is_link(path: Any) -> bool:
     return bool(hasattr(path, "is_symlink") and path.is_symlink())
 
 
-def parts_of(feed: Feed, version: str, name: str, stream: BinaryIO) -> tuple[tuple[Part, ...], tuple[str, ...]]:
-    """The tables that a file holds, and the names of what else is in it; `stream` is asked only if it is a workbook."""
+def parts_of(feed: Feed, version: str, name: str, stream: BinaryIO) -> tuple[tuple[Part, ...], tuple[int, ...]]:
+    """The tables that a file holds, and the places of the sheets that are none; `stream` is asked only if it is a workbook."""
     if is_workbook(name):
         return _parts_of_workbook(feed, name, stream)
     if is_xml(name):
@@ -121,7 +121,7 @@ def parts_of(feed: Feed, version: str, name: str, stream: BinaryIO) -> tuple[tup
     return (Part(table, problem=None if table else _why_no_table(feed, name)),), ()
 
 
-def _parts_of_workbook(feed: Feed, name: str, stream: BinaryIO) -> tuple[tuple[Part, ...], tuple[str, ...]]:
+def _parts_of_workbook(feed: Feed, name: str, stream: BinaryIO) -> tuple[tuple[Part, ...], tuple[int, ...]]:
     """The sheets that are named after tables; or its only sheet, where the workbook itself is named after one."""
     try:
         refuse_workbook(stream)
@@ -134,7 +134,7 @@ def _parts_of_workbook(feed: Feed, name: str, stream: BinaryIO) -> tuple[tuple[P
     own = _table_of(feed, name.rpartition(".")[0])
     if not parts and len(sheets) == 1 and own:
         return (Part(own, sheets[0]),), ()
-    left_out = tuple(shown(sheet) for sheet, table in tables.items() if not table)
+    left_out = tuple(place for place, table in enumerate(tables.values(), 1) if not table)
     problem = f"{feed.slug}: {name}: no sheet is named after a table; name each after one of: {_known(feed)}"
     return parts or (Part(None, problem=problem),), left_out
 

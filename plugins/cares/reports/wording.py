@@ -50,6 +50,8 @@ def what_is_wrong(check: Check) -> str:
     """The opposite of a rule's sentence: `NHS Number is always filled` becomes `NHS Number is empty`."""
     if check.sentence.startswith(_KEY):
         return f"another row has the same {check.sentence.removeprefix(_KEY)}"
+    if check.rule.endswith(".conditions"):
+        return f"it does not hold that {check.sentence}"
     subject = header(check)
     says = check.sentence.removeprefix(subject)
     for kept, broken in _OPPOSITES:

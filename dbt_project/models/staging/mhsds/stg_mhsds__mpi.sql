@@ -6,7 +6,6 @@ select
     {{ clean_code('nhsnumberstatus') }} as nhs_number_status_code,
     {{ clean_date('personbirthdate') }} as born_on,
     {{ clean_postcode('postcode') }} as postcode,
-    {{ clean_code('genderidcode') }} as gender_identity_code,
     {{ clean_sex('gender') }} as sex_code,
     {{ clean_code('ethniccategory') }} as ethnicity_code,
     {{ clean_code('languagecodepreferred') }} as preferred_language_code,
