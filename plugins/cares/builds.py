@@ -8,6 +8,7 @@ each model and test is written to the ledger, without values.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psycopg
@@ -236,7 +238,7 @@ def _stage(build_id: int, every_format: bool, full_refresh: bool) -> None:
     if keeps_count:
         _remember_staging(build_id, formats, is_complete=False)
         if full_refresh:
-            pass
+            _forget_reference()
     _run_models(build_id, "staging", [f"{LAYERS['staging']}/{format}" for format in formats], full_refresh)
     if keeps_count:
         _remember_staging(build_id, formats, is_complete=True)
@@ -249,15 +251,14 @@ def _forget_reference() -> None:
 
 
 def _load_reference(build_id: int, whatever_changed: bool) -> None:
-    folders = (DBT_PROJECT / "seeds", DBT_PROJECT / "models" / "intermediate" / "reference")
-    files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
-    text = hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
+    text = _text_of(DBT_PROJECT / "seeds", DBT_PROJECT / "models" / "intermediate" / "reference")
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         loaded = connection.execute("select text from ledger.reference_loaded").fetchone()
     if loaded == (text,) and not whatever_changed:
         _record(build_id, "reference", [("reference", "model", "success", 0, 0, "nothing has changed")])
         return
-    _run_models(build_id, "reference", [LAYERS["reference"]], full_refresh=False)
+    # A seed is filled again without its columns being looked at, unless it is made anew.
+    _run_models(build_id, "reference", [LAYERS["reference"]], full_refresh=True)
     if _is_rewound(build_id):
         return
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
@@ -281,7 +282,10 @@ def _run_models(build_id: int, layer: str, selection: list[str], full_refresh: b
 
 
 def _formats_to_stage(build_id: int, every_format: bool) -> list[str]:
-    """The formats of which staging does not hold just the deliveries that a build sees; or every one that ever came."""
+    """The formats of which staging does not hold just the deliveries that a build sees, or whose models were written anew
+    since; or every one that ever came.
+    """
+    texts = _texts_of_staging()
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         rows = connection.execute(
             """
@@ -299,23 +303,37 @@ def _formats_to_stage(build_id: int, every_format: bool) -> list[str]:
             )
             select format from (select * from seen except select * from staged) as is_new
             union select format from (select * from staged except select * from seen) as is_gone
-            union select format from ledger.staged_format where not is_complete
+            union select format from ledger.staged_format
+            where not is_complete or text <> cast(%(texts)s as jsonb) ->> format
             union select format from ledger.delivery where %(every)s
             order by format
             """,
-            {"build": build_id, "every": every_format},
+            {"build": build_id, "every": every_format, "texts": json.dumps(texts)},
         ).fetchall()
-    return [format for (format,) in rows]
+    return [format for (format,) in rows if format in texts]
+
+
+def _texts_of_staging() -> dict[str, str]:
+    folder = DBT_PROJECT / "models" / "staging"
+    return {inner.name: _text_of(inner) for inner in folder.iterdir() if inner.is_dir()}
+
+
+def _text_of(*folders: Path) -> str:
+    """What some folders of the dbt project hold, as a SHA-256."""
+    files = sorted(path for folder in folders for path in folder.iterdir() if path.is_file())
+    return hashlib.sha256(b"".join(path.name.encode() + path.read_bytes() for path in files)).hexdigest()
 
 
 def _remember_staging(build_id: int, formats: list[str], is_complete: bool) -> None:
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         connection.execute(
             """
-            insert into ledger.staged_format (format, build_id, is_complete) select unnest(%s::text[]), %s, %s
-            on conflict (format) do update set build_id = excluded.build_id, is_complete = excluded.is_complete
+            insert into ledger.staged_format (format, build_id, is_complete, text)
+            select format, %s, %s, cast(%s as jsonb) ->> format from unnest(%s::text[]) as format
+            on conflict (format) do update
+            set build_id = excluded.build_id, is_complete = excluded.is_complete, text = excluded.text
             """,
-            (formats, build_id, is_complete),
+            (build_id, is_complete, json.dumps(_texts_of_staging()), formats),
         )
 
 

@@ -44,6 +44,9 @@ def lived(warehouse_of_module: FreshWarehouse) -> dict[str, set[str]]:
     with warehouse.connect() as connection:
         connection.execute("update ledger.delivery set state = 'withdrawn' where delivery_id = %s", (second,))
     happened["the delivery that a build failed over was withdrawn"] = stage(warehouse)
+    with warehouse.connect() as connection:
+        connection.execute("update ledger.staged_format set text = 'before the release' where format = 'housing'")
+    happened["a release wrote the models of tenancies anew"] = stage(warehouse)
     return happened
 
 
@@ -54,6 +57,7 @@ def lived(warehouse_of_module: FreshWarehouse) -> dict[str, set[str]]:
         ("nothing came", set()),
         ("a person file came", {"person_file"}),
         ("the delivery that a build failed over was withdrawn", {"person_file"}),
+        ("a release wrote the models of tenancies anew", {"housing"}),
     ],
 )
 def test_only_what_changed_is_staged(lived: dict[str, set[str]], when: str, staged: set[str]) -> None:

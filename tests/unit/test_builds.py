@@ -112,7 +112,7 @@ def test_a_new_build_gives_up_one_that_was_left_in_the_middle_of_a_step(
     monkeypatch.setattr(builds, "_run_dbt", killed)
     left = builds.start_build()
     with pytest.raises(KeyboardInterrupt):
-        builds.run_layer(left, "staging")
+        builds.run_layer(left, "person_records")
     builds.start_build()
     assert states(warehouse) == ["failed", "building"]
     with pytest.raises(builds.BuildError, match="is failed"):
