@@ -21,7 +21,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 from yaml.reader import Reader
 
 from cares import english, settings
-from cares.table_rules import THIS_ROW, Comparison, Day, History, Part, TableRule, Text, reference
+from cares.table_rules import THIS_ROW, Comparison, ContractPart, Day, History, TableRule, Text, reference
 
 Purpose = Literal["direct care", "planning", "board reporting"]
 IfBroken = Literal["reject the delivery", "set the row aside", "set the value aside", "warn"]
@@ -78,7 +78,7 @@ def normalised(header: str) -> str:
     return re.sub(r"[^a-z0-9]", "", header.lower())
 
 
-class Pattern(Part):
+class Pattern(ContractPart):
     """A named shape of a value; exactly one of `matches`, `date` and `check` says how it is recognised."""
 
     means: str
@@ -102,7 +102,7 @@ class Pattern(Part):
         return (self.date,) if isinstance(self.date, str) else self.date or ()
 
 
-class Code(Part):
+class Code(ContractPart):
     """One accepted code, its meaning, the first and last version of the format that accepts it, and what it is called since."""
 
     means: Text = Field("", description="left out where the code says it already")
@@ -124,7 +124,7 @@ def _codes(value: Any) -> Any:
     return value
 
 
-class CodeList(Part):
+class CodeList(ContractPart):
     """Accepted codes of a format: code to meaning, or a list where the value is its own meaning."""
 
     means: str
@@ -133,7 +133,7 @@ class CodeList(Part):
     ignoring: tuple[Literal["spaces", "case"], ...] = ()
 
 
-class Version(Part):
+class Version(ContractPart):
     """A version of a format and the reporting periods that it governs (by the day on which they end)."""
 
     from_period_ending: Day
@@ -158,7 +158,7 @@ def _in_order(versions: dict[str, Version]) -> dict[str, Version]:
     return versions
 
 
-class FileShape(Part):
+class FileShape(ContractPart):
     """How a file is written."""
 
     encoding: Literal["utf-8", "cp1252", "latin-1", "utf-16"] = "utf-8"
@@ -174,7 +174,7 @@ class FileShape(Part):
     )
 
 
-class XmlRow(Part):
+class XmlRow(ContractPart):
     """Where a row of a table stands in an XML file.
 
     Its values are the innermost elements in it, named after its columns; what it lacks it takes from the rows around it.
@@ -187,21 +187,21 @@ class XmlRow(Part):
         return f"{self.each} with {self.that_has}" if self.that_has else self.each
 
 
-class NotExpressed(Part):
+class NotExpressed(ContractPart):
     """Rules of the publisher that our contracts do not express, for one reason."""
 
     because: str
     rules: dict[str, str] = Field(description="the publisher's number of each, and what it looks at")
 
 
-class XmlFile(Part):
+class XmlFile(ContractPart):
     """How all tables of a format come as one XML file."""
 
     rows: dict[str, XmlRow] = Field(min_length=1, description="table to where its rows stand")
     names: dict[str, str] = Field({}, description="element to the header of its column, where the two differ")
 
 
-class CountedOnly(Part):
+class CountedOnly(ContractPart):
     """A table of a format that no purpose needs: it is recognised and counted, and goes no further."""
 
     each_row_is: str
@@ -210,7 +210,7 @@ class CountedOnly(Part):
     until: Text | None = None
 
 
-class FormatFile(Part):
+class FormatFile(ContractPart):
     """`formats/<format>/format.yml`: a data format with its versions."""
 
     title: str
@@ -229,12 +229,12 @@ _SIMPLE_RULES = {"filled", "unique", "not_in_future"}
 _RULE_KEYS = {"one_of", "at_most_characters", "between", "not_before", "refers_to", "filled_when", "expect"}
 
 
-class FilledWhen(Part):
+class FilledWhen(ContractPart):
     column: str
     is_one_of: tuple[Text, ...] = Field(min_length=1)
 
 
-class Expectation(Part):
+class Expectation(ContractPart):
     """One thing expected of a value; exactly one of the rule keys is given."""
 
     expect: str | None = Field(None, description="filled, unique, not_in_future, or the name of a pattern")
@@ -297,7 +297,7 @@ def _numbered(value: Any, number: int) -> Any:
     return value
 
 
-class Column(Part):
+class Column(ContractPart):
     """One column of a table, as the format says it and as we expect it."""
 
     means: str
@@ -326,7 +326,7 @@ class Column(Part):
         return self
 
 
-class TableFile(Part):
+class TableFile(ContractPart):
     """`formats/<format>/<table>.yml`: one table of a format."""
 
     title: str
@@ -379,7 +379,7 @@ class TableFile(Part):
         return f" any more; write its new header {now!r}" if now else ""
 
 
-class Arrives(Part):
+class Arrives(ContractPart):
     """How and when a feed comes."""
 
     by: Literal["folder"]
@@ -412,7 +412,7 @@ class Arrives(Part):
         return parse_period(self.last_period, self.every) if self.last_period else None
 
 
-class FeedVersion(Part):
+class FeedVersion(ContractPart):
     version: Text
     from_period_ending: Day
 
@@ -424,7 +424,7 @@ def _oldest_first(versions: tuple[FeedVersion, ...]) -> tuple[FeedVersion, ...]:
     return versions
 
 
-class FeedFile(Part):
+class FeedFile(ContractPart):
     """`<organisation>/<feed>.yml`: what one organisation promised to send."""
 
     title: str
@@ -457,7 +457,7 @@ class FeedFile(Part):
         return self
 
 
-class OrganisationFile(Part):
+class OrganisationFile(ContractPart):
     """`<organisation>/organisation.yml`: who they are."""
 
     name: str

@@ -19,7 +19,7 @@ Neighbour = Literal["previous", "second previous", "next"]
 Place = Literal["first", "not first", "last", "not last", "only"]
 
 
-class Part(BaseModel):
+class ContractPart(BaseModel):
     """A piece of a contract: no word that is not known, and nothing that changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -90,7 +90,7 @@ def reference(said: str | date) -> Reference:
     return Reference(said, None, None, tuple(shifts))
 
 
-class Comparison(Part):
+class Comparison(ContractPart):
     """What holds for a value; of several, all."""
 
     filled: bool | None = None
@@ -172,14 +172,14 @@ Alternatives = Annotated[
 ]
 
 
-class History(Part):
+class History(ContractPart):
     """Which rows belong together, and their order: `previous`, `next`, `first` and `last` go by it."""
 
     of: str = Field(description="header whose value the rows have in common; rows where it is blank have no history")
     in_order_of: tuple[str, ...] = Field((), description="headers; blanks come last, and what is alike as it stands in the file")
 
 
-class Lasting(Part):
+class Lasting(ContractPart):
     """How long rows may last, from one day to another; an end that is blank is the last day of the period."""
 
     days: int = Field(ge=1)
@@ -190,7 +190,7 @@ class Lasting(Part):
     )
 
 
-class TableRule(Part):
+class TableRule(ContractPart):
     """A rule on several columns or rows; a list of conditions is met where one of them is."""
 
     when: Alternatives = Field((), description="the rows that it is about; left out: all")

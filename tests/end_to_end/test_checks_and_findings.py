@@ -74,6 +74,12 @@ def test_both_count_the_same_on_the_public_sample(warehouse: FreshWarehouse) -> 
     assert counts["placed_for_adoption.REASON_PLACED_CEASED.one_of"] == (29, 29)
 
 
+def test_a_file_is_never_worked_out_anew_for_each_of_its_rows(warehouse: FreshWarehouse) -> None:
+    """PostgreSQL takes a file that it has not looked at yet for one of few rows, and would; 5,000 rows then take hours."""
+    with checks.Checker()._source.get_execution_engine().engine.connect() as session:
+        assert session.exec_driver_sql("show enable_nestloop").scalar() == "off"
+
+
 @pytest.mark.skipif(not SSDA903_SAMPLE, reason="the public SSDA903 sample is not beside this checkout")
 def test_the_public_sample_lands_whole_and_each_broken_rule_is_explained(warehouse: FreshWarehouse, tmp_path: Path) -> None:
     sign_agreement("council/looked_after_children")
