@@ -20,8 +20,8 @@ def words(feed: str, **narrowed: str) -> str:
 def test_a_column_is_read_aloud_with_its_meaning_rule_consequence_and_reason() -> None:
     said = words("council/looked_after_children", version="2024", table="episodes")
     assert (
-        "- **DECOM**: the day on which the episode began. It is always filled and is a real date written day/month/year, "
-        "or the row is set aside. Why: an episode without its beginning has no place in time. "
+        "- **DECOM**: the day on which the episode began. It is always filled and is a real date written day/month/year "
+        "(rule 141), or the row is set aside. Why: an episode without its beginning has no place in time. "
         "For direct care, planning and board reporting."
     ) in said
 
