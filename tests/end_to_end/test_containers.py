@@ -186,7 +186,7 @@ def test_an_xml_file_that_is_not_plain_is_rejected_with_what_to_do(
 
 
 def test_a_tag_that_never_ends_is_not_read_into_memory(send: Send) -> None:
-    decision = send({"ssda903.xml": f"<EXPSSDA903><CHILD x='{'x' * (40 << 20)}'/></EXPSSDA903>"}, CHILDREN, "2018-19")
+    decision = send({"ssda903.xml": f"<EXPSSDA903><CHILD x='{'x' * (4 << 20)}'/></EXPSSDA903>"}, CHILDREN, "2018-19")
 
     assert "a tag or comment does not end" in decision.reason
 

@@ -16,7 +16,7 @@ _CHUNK = 1 << 16
 _DEEPEST = 50
 _LONGEST_NAME = 200
 # A tag, a comment or an instruction is read as a whole.
-_LONGEST_MARK_UP = 1 << 24
+_LONGEST_MARK_UP = 1 << 20
 
 
 class Listener(ContentHandler):
