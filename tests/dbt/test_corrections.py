@@ -413,9 +413,8 @@ def test_events_worked_out_where_something_changed_are_those_of_a_whole_rebuild(
     borough = late_period.borough
     # Two layers at once, and of staging only what events are made from: this test builds often.
     staged = "stg_apc__episodes stg_cld__events stg_ssda903__episodes stg_housing__tenancies stg_housing__household_members"
-    events = f"int_hospital_episodes {' '.join(EVENTS)}"
     monkeypatch.setitem(builds.LAYERS, "staging of events", staged)
-    monkeypatch.setitem(builds.LAYERS, "staging and events", f"{staged} {events}")
+    monkeypatch.setitem(builds.LAYERS, "staging and events", f"{staged} {builds.LAYERS['care_events']}")
     corrections: list[int] = []
     april: list[int] = []
 
