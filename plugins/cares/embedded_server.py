@@ -18,6 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from psycopg.pq import PGconn, Ping
+
 from cares.secret_files import read_or_make_secret, secret_path
 
 ADMINISTRATOR = "cares_administrator"
@@ -179,8 +181,11 @@ class EmbeddedServer:
         )
 
     def _answers(self) -> bool:
-        # A server that still reads its log after a crash has not written this line.
-        return self.process() is not None and "ready" in (self.data / "postmaster.pid").read_text(encoding="utf-8")
+        # A server that was killed is there for a moment longer, and its file says that it is ready: only an answer proves it.
+        if self.process() is None:
+            return False
+        door = f"host=127.0.0.1 port={self.port()} connect_timeout=2"
+        return PGconn.ping(door.encode()) == Ping.OK
 
     def _free_port(self) -> int:
         """The port of the last start if it is free, else one that the system chooses."""
