@@ -117,7 +117,7 @@ def test_every_delivery_is_whole_and_none_is_left_half_written(borough: Simulati
 
 
 def test_nhs_numbers_are_valid_distinct_and_of_the_series_kept_for_tests(borough: Simulation) -> None:
-    numbers = borough.records[0].borough.people["nhs_number"]
+    numbers = borough.story.borough.people["nhs_number"]
     assert numbers.is_unique
     assert all(number.startswith("999") and identifiers.is_valid_nhs_number(number) for number in numbers)
 
@@ -129,7 +129,7 @@ def test_a_wrong_nhs_number_is_told_from_a_right_one(wrong: str) -> None:
 
 
 def test_there_are_twins_namesakes_and_women_who_change_their_name_on_marriage() -> None:
-    borough = Simulation(6000, 3, FIRST, LAST).records[0].borough
+    borough = Simulation(6000, 3, FIRST, LAST).story.borough
     people = borough.people
     children = people[people["parent"] >= 0]
     assert children.duplicated(["household", "born"]).sum() >= 5
@@ -316,7 +316,7 @@ def test_totals_count_the_lines_that_were_written(made: Path) -> None:
 
 def test_the_episodes_of_a_child_follow_from_one_another(borough: Simulation) -> None:
     followed = 0
-    for _, episodes in borough.senders[1].lives.episodes.groupby("person"):
+    for _, episodes in borough.story.looked_after.episodes.groupby("person"):
         chain = episodes.to_dict("records")
         assert chain[0]["rne"] == "S"
         assert chain[-1]["rec"] not in ("", "X1")
@@ -350,8 +350,8 @@ def test_a_year_has_the_tables_that_its_version_has(made: Path) -> None:
 
 
 def test_reablement_begins_on_the_day_on_which_somebody_comes_home_from_hospital(borough: Simulation) -> None:
-    events = borough.senders[0].events
-    stays = borough.senders[3].stays
+    events = borough.story.social_care
+    stays = borough.story.stays
     came_home = set(zip(stays["person"], stays["discharged"], strict=True))
     asked = events[(events["kind"] == "Request") & (events["route"] == "Discharge from Hospital")]
     helped = events[(events["component"] == "Reablement") & events["person"].isin(asked["person"])]
@@ -360,7 +360,7 @@ def test_reablement_begins_on_the_day_on_which_somebody_comes_home_from_hospital
 
 
 def test_winter_brings_respiratory_illness_and_nobody_is_in_two_beds_at_once() -> None:
-    stays = Simulation(8000, 3, "2019-01", "2019-12").senders[3].stays
+    stays = Simulation(8000, 3, "2019-01", "2019-12").story.stays
     ill = stays[stays["reason"] == "respiratory infection"]
     month = (ill["admitted"] % 365.25 / 30.44).astype(int)
     assert month.isin([0, 1, 11]).sum() > 2 * month.isin([5, 6, 7]).sum()
@@ -371,7 +371,7 @@ def test_winter_brings_respiratory_illness_and_nobody_is_in_two_beds_at_once() -
 
 
 def test_nothing_happens_to_people_before_their_birth_or_after_their_death(borough: Simulation) -> None:
-    people = borough.records[0].borough.people
-    for table, start in ((borough.senders[0].events, "starts"), (borough.senders[3].stays, "admitted")):
+    people = borough.story.borough.people
+    for table, start in ((borough.story.social_care, "starts"), (borough.story.stays, "admitted")):
         assert (table[start].to_numpy() >= people["born"].to_numpy()[table["person"]]).all()
         assert (table[start].to_numpy() <= people["died"].to_numpy()[table["person"]]).all()

@@ -4,8 +4,8 @@
 The same seed gives the same bytes. Of `cares` it knows the contracts only, so that nothing which it
 knows about who is who can reach the person index.
 
-residents and homes: who lives where. hospital, social_care, looked_after: what happens to them. records: what each
-organisation has on file. council, trust, landlord: what they send. faults: what is wrong with it, on purpose.
+residents and homes: who lives where. lives: what happens to them, told together as one story. records: what each
+organisation has on file. organisations: what they send. faults: what is wrong with it, on purpose.
 """
 
 from __future__ import annotations

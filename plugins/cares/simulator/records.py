@@ -18,8 +18,6 @@ from cares.simulator.chance import stream
 from cares.simulator.days import ALWAYS, NEVER, Timeline, date_of, day
 from cares.simulator.residents import Borough
 
-LOCAL_IDS = {"apc": "7{:06d}", "cld": "0{:07d}", "person_file": "4{:05d}", "housing": "T{:07d}"}
-
 
 @cache
 def rates() -> dict[str, Any]:
@@ -28,15 +26,17 @@ def rates() -> dict[str, Any]:
 
 
 class Records:
-    """The person records of one source (apc, cld, person_file or housing).
+    """The person records of one source of an organisation, with errors at the rates of its kind in `error_rates.yml`.
 
     `person` is who each record is really about; the other arrays are what the record says. A person registered
     twice has a second record, which is used from some day on.
     """
 
-    def __init__(self, seed: int, source: str, organisation: str, borough: Borough, persons: np.ndarray) -> None:
-        self.source, self.organisation, self.borough = source, organisation, borough
-        self._rng = stream(seed, f"records {source}")
+    def __init__(
+        self, seed: int, source: str, kind: str, organisation: str, local_id: str, borough: Borough, persons: np.ndarray
+    ) -> None:
+        self.source, self.kind, self.organisation, self.borough = source, kind, organisation, borough
+        self._rng = stream(seed, f"records {organisation} {source}")
         rng, people = self._rng, borough.people
         persons = np.unique(persons)
         twice = persons[self._happens("registered_twice", len(persons))]
@@ -48,7 +48,7 @@ class Records:
         self._second[twice] = len(persons) + np.arange(len(twice))
         self._second_from = np.full(len(people), NEVER)
         self._second_from[twice] = rng.integers(borough.begins + 450, borough.ends, len(twice))
-        self.local_id = np.array([LOCAL_IDS[source].format(number) for number in rng.permutation(size * 2)[:size]], dtype=object)
+        self.local_id = np.array([local_id.format(number) for number in rng.permutation(size * 2)[:size]], dtype=object)
         self.is_used = np.zeros(size, dtype=bool)
 
         truth = people.iloc[self.person]
@@ -91,7 +91,7 @@ class Records:
         return np.where(wrong == None, right, wrong)  # noqa: E711 - compares each element
 
     def _rate(self, name: str) -> float:
-        return float(rates()[name][self.source])
+        return float(rates()[name][self.kind])
 
     def _happens(self, name: str, size: int) -> np.ndarray:
         return self._rng.random(size) < self._rate(name)

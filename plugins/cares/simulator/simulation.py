@@ -6,40 +6,55 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from cares import contracts
-from cares.contracts import Feed, Period, Table
-from cares.simulator import council, faults, hospital, identifiers, landlord, looked_after, outbox, residents, social_care, trust
+from cares.contracts import Feed, Period, Purpose, Table
+from cares.simulator import faults, identifiers, outbox
 from cares.simulator.chance import stream
-from cares.simulator.days import day
-from cares.simulator.records import Records
+from cares.simulator.organisations import (
+    bridgewater,
+    ccg,
+    council,
+    gp_practices,
+    halton,
+    halton_st_helens_vca,
+    merseyside_fire,
+    merseyside_police,
+    nhs_england,
+    north_west_boroughs,
+    ons,
+    sthk,
+    torus,
+)
 from cares.simulator.sheets import Sheet
+from cares.simulator.story import Sender, Story, Told
 
 FEWEST_PEOPLE = 300
 LATEST = date(2023, 12, 31)  # the children's return has a table of social workers after that, which is not simulated yet
-TOLD_BEFORE_MONTHS = 15  # how long before the first delivery lives are told: a first delivery looks back
-AGREEMENTS = {  # feed: number of the schedule, purposes
-    "council/adult_social_care": (1, "direct care;planning;board reporting"),
-    "council/looked_after_children": (2, "direct care;planning;board reporting"),
-    "council/childrens_person_file": (2, "direct care;planning"),
-    "sthk/admitted_patient_care": (3, "direct care;planning;board reporting"),
-    "torus/tenancies": (4, "direct care;planning"),
-}
-LINE_ENDS = {"council": "\r\n", "sthk": "\n", "torus": "\n"}
+ORGANISATIONS = (
+    bridgewater,
+    ccg,
+    council,
+    gp_practices,
+    halton,
+    halton_st_helens_vca,
+    merseyside_fire,
+    merseyside_police,
+    nhs_england,
+    north_west_boroughs,
+    ons,
+    sthk,
+    torus,
+)
+LINE_ENDS = {"council": "\r\n"}  # of the others: "\n"
 
 
 class SimulationError(Exception):
     """What was asked for cannot be simulated: says what to ask instead."""
-
-
-class _Sender(Protocol):
-    slug: str
-
-    def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]: ...
 
 
 @dataclass(frozen=True)
@@ -72,31 +87,11 @@ class Simulation:
             raise SimulationError(f"the first month, {first}, comes after the last, {last}")
         self.seed = seed
         self.how = f"people: {people}, seed: {seed}, from: {first}, until: {last}, code of the council: {la_code}"
-        begins = day(self.first - timedelta(days=round(TOLD_BEFORE_MONTHS * 30.44)))
-        borough = residents.build(seed, people, begins, day(self.last))
-        stays = hospital.stays(seed, borough)
-        events = social_care.events(seed, borough, stays)
-        lives = looked_after.lives(seed, borough)
-        tenants = landlord.stays_in_homes(borough)
-        known_children = np.concatenate([lives.spells["person"].to_numpy(), lives.leavers["person"].to_numpy()])
-        known_adults = np.concatenate([events["person"].to_numpy(), events["linked_person"].dropna().to_numpy(dtype=int)])
-        patients = np.concatenate([stays["person"].to_numpy(), stays["mother"].to_numpy()[stays["mother"] >= 0]])
-        cld, children, apc, housing = self.records = [
-            Records(seed, "cld", "council", borough, known_adults),
-            Records(seed, "person_file", "council", borough, known_children),
-            Records(seed, "apc", "sthk", borough, patients),
-            Records(seed, "housing", "torus", borough, tenants["person"].to_numpy()),
-        ]
-        self.senders: list[_Sender] = [
-            council.AdultSocialCare(borough, events, cld, la_code),
-            council.LookedAfterChildren(borough, lives, children),
-            council.ChildrensPersonFile(borough, lives, children),
-            trust.AdmittedPatientCare(seed, borough, stays, *hospital.episodes(seed, borough, stays), apc),
-            landlord.Tenancies(seed, borough, tenants, housing),
-        ]
+        self.story = Story(Told(people, seed, self.first, self.last, la_code))
+        self.senders = [sender for organisation in ORGANISATIONS for sender in organisation.feeds(self.story)]
         self.feeds = contracts.load().feeds
 
-    def due(self) -> list[tuple[_Sender, Feed, Period, int]]:
+    def due(self) -> list[tuple[Sender, Feed, Period, int]]:
         """Every delivery that is due, in the order in which their periods end; the number is its place in its feed."""
         due = []
         for sender in self.senders:
@@ -146,21 +141,32 @@ class Simulation:
         headers = {name: list(tables[name].columns(version)) for name in sheets}
         mandatory = {name: tables[name].must_be_present(version) for name in sheets}
         planned = faults.PLAN.get(feed.slug, {}).get(place)
-        return faults.attempts(rng, planned, sheets, headers, found, feed, mandatory, LINE_ENDS[feed.organisation])
+        return faults.attempts(rng, planned, sheets, headers, found, feed, mandatory, LINE_ENDS.get(feed.organisation, "\n"))
 
     def _who_is_who(self) -> Iterator[list[object]]:
-        for records in self.records:
+        for records in self.story.registers:
             for number in np.flatnonzero(records.is_used):
                 yield [records.organisation, records.source, records.local_id[number], int(records.person[number])]
 
     def _write_agreements(self, out: Path) -> None:
         signed, starts = self.first - timedelta(days=60), self.first - timedelta(days=30)
         rows = [
-            [f"SIMULATED data sharing agreement, schedule {schedule}", feed, purposes, signed, starts, "", "keep until"]
-            for feed, (schedule, purposes) in AGREEMENTS.items()
+            [f"SIMULATED {feed.file.allowed_by}", feed.slug, ";".join(_purposes(feed)), signed, starts, "", "keep until"]
+            for feed in (self.feeds[sender.slug] for sender in self.senders)
         ]
         headers = "agreement feed purposes signed_on in_force_from in_force_until on_ending".split()
         outbox.write_table(out / "agreements.csv", headers, rows)
+
+
+def _purposes(feed: Feed) -> list[str]:
+    """What anything in a feed is needed for, in one order."""
+    needed = {
+        purpose
+        for table in feed.format.tables.values()
+        for column in table.file.columns.values()
+        for purpose in column.needed_for
+    }
+    return [purpose for purpose in get_args(Purpose) if purpose in needed]
 
 
 TOTALS = (
@@ -195,16 +201,13 @@ def _tables(feed: Feed, period: Period) -> dict[str, Table]:
 
 
 def _periods(feed: Feed, first: date, last: date) -> Iterator[Period]:
-    """The periods of a feed that end from the first day to the last."""
-    kind = feed.file.arrives.every
-    month = first
-    while month <= last:
-        year, number = month.year, month.month
-        label = {
-            "month": f"{year}-{number:02d}",
-            "quarter": f"{year}-Q{number // 3}" if number % 3 == 0 else None,
-            "financial year": f"{year - 1}-{year % 100:02d}" if number == 3 else None,
-        }.get(kind)
-        if label:
-            yield feed.period(label)
-        month = (month.replace(day=28) + timedelta(days=4)).replace(day=1)
+    """The periods of a feed that end from the first day to the last, of those that it is promised for."""
+    arrives = feed.file.arrives
+    period = contracts.period_of(first, arrives.every)
+    while period.end <= last:
+        promised = (not arrives.first or period.start >= arrives.first.start) and (
+            not arrives.last or period.end <= arrives.last.end
+        )
+        if promised:
+            yield feed.period(period.label)
+        period = contracts.period_of(period.end + timedelta(days=1), arrives.every)

@@ -8,16 +8,26 @@ import pandas as pd
 from cares.contracts import Period, Table
 from cares.simulator import wording
 from cares.simulator.chance import stream
-from cares.simulator.council import practice_codes
 from cares.simulator.days import NEVER, age, day, iso
-from cares.simulator.hospital import SECONDARY_DIAGNOSES
+from cares.simulator.lives.hospital import SECONDARY_DIAGNOSES
+from cares.simulator.organisations.council import practice_codes
 from cares.simulator.records import Records
 from cares.simulator.residents import Borough
 from cares.simulator.sheets import Sheet
+from cares.simulator.story import Sender, Story
 
 PROVIDER, SITE, COMMISSIONER = "RBN", "RBN01", "01X"
 READY_DATE_RECORDED = 0.6  # of the days on which somebody was fit to leave; assumed
 CDS_TYPE = {"birth": "120", "delivery": "140"}
+
+
+def feeds(story: Story) -> list[Sender]:
+    """What the trust sends."""
+    mothers = story.stays["mother"].to_numpy()
+    patients = story.register(
+        "sthk", "apc", "hospital", "7{:06d}", np.concatenate([story.stays["person"].to_numpy(), mothers[mothers >= 0]])
+    )
+    return [AdmittedPatientCare(story.seed, story.borough, story.stays, story.episodes, story.secondary, patients)]
 
 
 class AdmittedPatientCare:

@@ -10,12 +10,27 @@ import pandas as pd
 from cares.contracts import Period, Table
 from cares.simulator import homes, identifiers, wording
 from cares.simulator.days import NEVER, age, date_of, day, uk
-from cares.simulator.looked_after import LookedAfter, birthday
+from cares.simulator.lives.looked_after import LookedAfter, birthday
 from cares.simulator.records import Records
 from cares.simulator.residents import Borough
 from cares.simulator.sheets import Sheet
+from cares.simulator.story import Sender, Story
 
 PROVIDERS = ("Northway Home Care", "Sutton Support at Home", "Bright Days Care, St Helens", "Carr Mill Care")
+
+
+def feeds(story: Story) -> list[Sender]:
+    """What the council sends."""
+    lives, events = story.looked_after, story.social_care
+    children = np.concatenate([lives.spells["person"].to_numpy(), lives.leavers["person"].to_numpy()])
+    adults = np.concatenate([events["person"].to_numpy(), events["linked_person"].dropna().to_numpy(dtype=int)])
+    known_adults = story.register("council", "cld", "adult_social_care", "0{:07d}", adults)
+    known_children = story.register("council", "person_file", "childrens_social_care", "4{:05d}", children)
+    return [
+        AdultSocialCare(story.borough, events, known_adults, story.told.la_code),
+        LookedAfterChildren(story.borough, lives, known_children),
+        ChildrensPersonFile(story.borough, lives, known_children),
+    ]
 
 
 def practice_names() -> np.ndarray:

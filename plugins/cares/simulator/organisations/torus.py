@@ -11,10 +11,18 @@ from cares.simulator.days import ALWAYS, NEVER, day, uk
 from cares.simulator.records import Records
 from cares.simulator.residents import Borough
 from cares.simulator.sheets import Sheet
+from cares.simulator.story import Sender, Story
 
 TENURES = {"Assured": 55, "Secure": 20, "Assured Shorthold": 12, "Starter": 9, "Fixed Term": 4}
 RELATIONSHIPS = {"partner": "Partner", "child": "Child", "sharer": "Lodger"}
 ENDED_ARE_SHOWN_FOR_DAYS = 90
+
+
+def feeds(story: Story) -> list[Sender]:
+    """What Torus sends."""
+    members = stays_in_homes(story.borough)
+    tenants = story.register("torus", "housing", "housing", "T{:07d}", members["person"].to_numpy())
+    return [Tenancies(story.seed, story.borough, members, tenants)]
 
 
 def stays_in_homes(borough: Borough) -> pd.DataFrame:

@@ -1,0 +1,10 @@
+"""What Halton council sends of its adult social care."""
+
+from __future__ import annotations
+
+from cares.simulator.story import Sender, Story
+
+
+def feeds(story: Story) -> list[Sender]:
+    """What it sends."""
+    return []

@@ -1,0 +1,10 @@
+"""What the mental health trust sends."""
+
+from __future__ import annotations
+
+from cares.simulator.story import Sender, Story
+
+
+def feeds(story: Story) -> list[Sender]:
+    """What it sends."""
+    return []

@@ -1,0 +1,10 @@
+"""What is fetched from the national statistics."""
+
+from __future__ import annotations
+
+from cares.simulator.story import Sender, Story
+
+
+def feeds(story: Story) -> list[Sender]:
+    """What it sends."""
+    return []
