@@ -20,18 +20,22 @@
     staging reads them all, also those of formats of which nothing has ever come. A table that is to be made anew goes first.
 -#}
 {% macro make_staging_tables() -%}
-{%- for node in staging_models() -%}
+{%- if execute -%}
+{%- set models = staging_models() -%}
+{#- Asked once: to look for each of a hundred tables would take longer than most builds. -#}
+{%- set there = run_query("select tablename from pg_tables where schemaname = '" ~ models[0].schema ~ "'").columns[0].values() -%}
+{%- for node in models -%}
+{%- set anew = flags.FULL_REFRESH and node.unique_id in selected_resources -%}
+{%- if anew or node.alias not in there -%}
 {%- set relation = api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias, type='table') -%}
-{%- set there = adapter.get_relation(node.database, node.schema, node.alias) -%}
-{%- if there and flags.FULL_REFRESH and node.unique_id in selected_resources -%}
-    {%- do adapter.drop_relation(there) -%}
-    {%- set there = none -%}
+{%- if node.alias in there -%}
+    {%- do adapter.drop_relation(relation) -%}
 {%- endif -%}
-{%- if not there -%}
-    {%- do run_query(_empty_staging_table(relation, node.columns.values())) -%}
-    {%- do adapter.cache_added(relation) -%}
+{%- do run_query(_empty_staging_table(relation, node.columns.values())) -%}
+{%- do adapter.cache_added(relation) -%}
 {%- endif -%}
 {%- endfor -%}
+{%- endif -%}
 {%- endmacro %}
 
 
