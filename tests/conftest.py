@@ -24,19 +24,15 @@ os.environ["CARES_VAR"] = str(SESSION_VAR)
 # Airflow makes its home folder as soon as it is imported.
 os.environ["AIRFLOW_HOME"] = str(SESSION_VAR / "airflow")
 
-from cares import landing  # noqa: E402
 from cares import warehouse as cares_warehouse  # noqa: E402
 from finished_demo import FinishedDemo, finished_demo  # noqa: E402
-from fresh_warehouse import TEMPLATE, FreshWarehouse, fresh_warehouse  # noqa: E402
+from fresh_warehouse import FreshWarehouse, fresh_warehouse, make_template  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def warehouse_server() -> Iterator[None]:
     """The session's server, with a migrated database to copy from."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("CARES_WAREHOUSE_DATABASE", TEMPLATE)
-        cares_warehouse.ensure_ready()
-        landing.prepare()
+    make_template(after_a_build="PYTEST_XDIST_WORKER" in os.environ)
     with cares_warehouse.connect_as_administrator() as administrator:
         # Nothing of a test outlives it, so that waiting for the disk proves nothing.
         administrator.execute("alter system set fsync = off")
@@ -49,14 +45,14 @@ def warehouse_server() -> Iterator[None]:
 @pytest.fixture
 def warehouse(warehouse_server: None) -> Iterator[FreshWarehouse]:
     """A fresh database for this test."""
-    with fresh_warehouse("cares_test") as fresh:
+    with fresh_warehouse() as fresh:
         yield fresh
 
 
 @pytest.fixture(scope="module")
 def warehouse_of_module(warehouse_server: None) -> Iterator[FreshWarehouse]:
     """A fresh database for all tests of a module; a test uses this one or `warehouse`, not both."""
-    with fresh_warehouse("cares_test_of_module") as fresh:
+    with fresh_warehouse() as fresh:
         yield fresh
 
 

@@ -11,9 +11,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from cares import warehouse
+from cares import builds, landing, warehouse
 
 TEMPLATE = "cares_template"
+# dbt writes a database's name into every model, so that reading the project anew is saved where all have one name.
+NAME = "cares_test"
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,31 @@ class FreshWarehouse:
             return connection.execute(query, values or None).fetchall()
 
 
-@contextmanager
-def fresh_warehouse(name: str) -> Iterator[FreshWarehouse]:
-    """Copy the session's template, let `cares` work in the copy, and drop it.
+def make_template(after_a_build: bool) -> None:
+    """Make the database of which the others are copies; with the tables of staging and reference, if it is to be `after_a_build`.
 
-    The next one may have the same name: dbt then need not read the whole project again.
+    These take seconds to make, which is worth it where many tests build.
     """
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CARES_WAREHOUSE_DATABASE", NAME)
+        warehouse.ensure_ready()
+        landing.prepare()
+        if after_a_build:
+            build_id = builds.start_build()
+            for layer in ("staging", "reference"):
+                builds.run_layer(build_id, layer)
+            with warehouse.connect_as_administrator(NAME) as administrator:
+                administrator.execute("truncate ledger.build restart identity cascade")
+    with warehouse.connect_as_administrator() as administrator:
+        administrator.execute(sql.SQL("alter database {} rename to {}").format(sql.Identifier(NAME), sql.Identifier(TEMPLATE)))
+
+
+@contextmanager
+def fresh_warehouse() -> Iterator[FreshWarehouse]:
+    """Copy the session's template, let `cares` work in the copy, and drop it."""
+    with warehouse.connect_as_administrator() as administrator:
+        taken = {name for (name,) in administrator.execute("select datname from pg_database")}
+    name = next(name for name in (NAME, f"{NAME}_beside", f"{NAME}_beside_both") if name not in taken)
     warehouse.create_database(name, template=TEMPLATE)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CARES_WAREHOUSE_DATABASE", name)

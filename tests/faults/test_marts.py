@@ -125,7 +125,7 @@ class Story:
 @pytest.fixture(scope="module")
 def facts_in_order(warehouse_server: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
     """What is published where all comes in order and is built once."""
-    with fresh_warehouse("cares_test_beside") as warehouse:
+    with fresh_warehouse() as warehouse:
         pipeline = Pipeline(warehouse, tmp_path_factory.mktemp("in order") / "outbox")
         for folder, files in IN_ORDER:
             assert pipeline.deliver(folder, files).state == "accepted", folder
