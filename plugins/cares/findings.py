@@ -86,9 +86,10 @@ def broken_lines(broken: list[Rule], around: Surroundings) -> str:
         tests = [(number, kept(rule, around)) for number, rule in by_row]
         # Nearly every row keeps all rules: only the others are asked which.
         scans.append(
-            f"select line_number, tested.number from ({rows_to_judge(broken, around)}) as judged cross join lateral "
-            f"(values {', '.join(f'({number}, {test})' for number, test in tests)}) as tested (number, kept) "
-            f"where not ({' and '.join(test for _, test in tests)}) and not tested.kept"
+            f'select line_number, tested."which rule" from ({rows_to_judge(broken, around)}) as judged cross join lateral '
+            f"(values {', '.join(f'({number}, {test})' for number, test in tests)}) "
+            'as tested ("which rule", "is kept") '  # no column of a table has a blank in its name
+            f'where not ({" and ".join(test for _, test in tests)}) and not tested."is kept"'
         )
     for number, rule in enumerate(broken):
         if rule.kind == "unique":

@@ -45,8 +45,14 @@ def test_a_service_says_whose_it_is_whether_it_is_open_and_for_which_ages(staged
 
 
 def test_a_service_of_an_unknown_organisation_is_found_and_kept(staged: FreshWarehouse) -> None:
-    found = staged.rows("select rule, line_number from ledger.finding")
+    found = staged.rows("select rule, line_number from ledger.finding where table_name = 'services'")
     assert found == [("services.organization_id.refers_to", 5)]
+
+
+def test_a_telephone_number_that_is_none_is_set_aside(staged: FreshWarehouse) -> None:
+    found = staged.rows("select rule, line_number from ledger.finding where table_name = 'phones'")
+    assert found == [("phones.number.filled", 3)]
+    assert staged.rows("select phone from staging.stg_open_referral__phones") == [("01744 000001 ext. 2",)]
 
 
 def test_a_service_leads_to_its_place_opening_times_telephone_and_terms(staged: FreshWarehouse) -> None:

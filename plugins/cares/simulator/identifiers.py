@@ -37,6 +37,18 @@ def is_valid_nhs_number(text: str) -> bool:
     return int(check_digits(np.array([int(digits[:9])]))[0]) == int(digits[9])
 
 
+def wrong_nhs_numbers(texts: np.ndarray) -> np.ndarray:
+    """Which of many texts are no valid NHS number, as `is_valid_nhs_number` judges each; a boolean for each."""
+    if not len(texts):
+        return np.zeros(0, dtype=bool)
+    digits = np.char.replace(texts.astype(str), " ", "")
+    wrong = ~(np.char.isdecimal(digits) & (np.char.str_len(digits) == 10))
+    wrong[~wrong] = [not text.isascii() for text in digits[~wrong]]
+    numbers = digits[~wrong].astype(np.int64)
+    wrong[~wrong] = check_digits(numbers // 10) != numbers % 10
+    return wrong
+
+
 def with_wrong_digit(rng: np.random.Generator, number: str) -> str:
     """An NHS number with one digit mistyped, so that its check fails."""
     at = int(rng.integers(3, 10))

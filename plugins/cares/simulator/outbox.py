@@ -59,7 +59,7 @@ def deliver(out: Path, feed: str, folder: str, files: dict[str, bytes]) -> None:
     hidden.rename(place / folder)
 
 
-def write_table(path: Path, headers: list[str], rows: Iterable[Iterable[object]]) -> None:
+def write_table(path: Path, headers: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
     """Write a small CSV of the answer key."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")

@@ -11,12 +11,15 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from cares.simulator import identifiers, names
 from cares.simulator.chance import stream
 from cares.simulator.days import ALWAYS, NEVER, Timeline, date_of, day
 from cares.simulator.residents import Borough
+
+NAMED_WITHIN_DAYS = 42  # a birth is registered within six weeks
 
 
 @cache
@@ -25,50 +28,79 @@ def rates() -> dict[str, Any]:
     return yaml.safe_load(resources.files(__package__).joinpath("error_rates.yml").read_text(encoding="utf-8"))
 
 
+def profiles() -> dict[str, float]:
+    """The profiles that a borough may have, to how many times as often as usual things go wrong."""
+    return dict(rates()["profiles"])
+
+
 class Records:
     """The person records of one source of an organisation, with errors at the rates of its kind in `error_rates.yml`.
 
-    `person` is who each record is really about; the other arrays are what the record says. A person registered
-    twice has a second record, which is used from some day on.
+    `person` is who each record is really about; the other arrays are what the record says. Some people have a second
+    record, which is used from some day on: those registered twice; babies who had no name when they were registered, in
+    place of the first and under its number; and adopted children, who are somebody else from then on. Nothing in their
+    second record comes from the first. Children's social care keeps the child whom it knew.
     """
 
     def __init__(
-        self, seed: int, source: str, kind: str, organisation: str, local_id: str, borough: Borough, persons: np.ndarray
+        self,
+        seed: int,
+        profile: str,
+        source: str,
+        kind: str,
+        organisation: str,
+        local_id: str,
+        borough: Borough,
+        persons: np.ndarray,
     ) -> None:
         self.source, self.kind, self.organisation, self.borough = source, kind, organisation, borough
+        self._times = profiles()[profile]
         self._rng = stream(seed, f"records {organisation} {source}")
         rng, people = self._rng, borough.people
         persons = np.unique(persons)
-        twice = persons[self._happens("registered_twice", len(persons))]
-        self.person = np.concatenate([persons, twice])
+        adopted = self._adopted(persons)
+        born = people["born"].to_numpy()[persons]
+        unnamed = self._happens("baby_without_a_name", len(persons)) & (born > borough.begins) & (born < borough.ends)
+        twice = self._happens("registered_twice", len(persons)) & ~unnamed
+        unnamed, twice = (persons[chosen & ~np.isin(persons, adopted["person"])] for chosen in (unnamed, twice))
+        # Whose life each record tells, which is the person but for adopted children.
+        self.life = np.concatenate([persons, twice, unnamed, adopted["person"].to_numpy()])
+        self.person = np.concatenate([self.life[: len(self.life) - len(adopted)], adopted["identity"].to_numpy()])
         size = len(self.person)
         self._first = np.full(len(people), -1)
         self._first[persons] = np.arange(len(persons))
         self._second = np.full(len(people), -1)
-        self._second[twice] = len(persons) + np.arange(len(twice))
+        self._second[self.life[len(persons) :]] = np.arange(len(persons), size)
         self._second_from = np.full(len(people), NEVER)
         self._second_from[twice] = rng.integers(borough.begins + 450, borough.ends, len(twice))
+        self._second_from[unnamed] = people["born"].to_numpy()[unnamed] + rng.integers(8, NAMED_WITHIN_DAYS, len(unnamed))
+        self._second_from[adopted["person"]] = adopted["on"]
         self.local_id = np.array([local_id.format(number) for number in rng.permutation(size * 2)[:size]], dtype=object)
+        self.local_id[self._second[unnamed]] = self.local_id[self._first[unnamed]]
         self.is_used = np.zeros(size, dtype=bool)
 
-        truth = people.iloc[self.person]
+        truth = people.iloc[self.life].reset_index(drop=True)
+        self._is_adopted = self.person >= len(people)
+        for column in ("nhs_number", "forename", "middle_name", "phone", "practice"):
+            truth.loc[self._is_adopted, column] = adopted[column].to_numpy()
         self.nhs_number = self._nhs_numbers(truth["nhs_number"].to_numpy().copy())
-        self.forename, self.surnames = self._names(truth["forename"].to_numpy().copy())
+        self.forename, self.surnames = self._names(truth["forename"].to_numpy().copy(), adopted["surname"].to_numpy())
+        self.forename[self._first[unnamed]], self.nhs_number[self._first[unnamed]] = "Baby", ""
         middle = truth["middle_name"].to_numpy().copy()
         middle[self._happens("middle_name_not_recorded", size)] = ""
+        middle[self._first[unnamed]] = ""
         self.middle_name = middle
         self.born = self._birth_dates(truth["born"].to_numpy().copy())
         self.died = truth["died"].to_numpy()
         self.sex = self._sexes(truth["sex"].to_numpy().copy())
         self.ethnicity, self.phone = truth["ethnicity"].to_numpy(), truth["phone"].to_numpy()
         self.practice = truth["practice"].to_numpy()
-        self.homes = borough.residences.of(self.person).as_heard(
-            rng, self._rate("news_takes_days"), self._rate("move_never_heard_of")
-        )
+        homes = _begun_anew(borough.residences.of(self.life), self._is_adopted, adopted["home"].to_numpy())
+        self.homes = homes.as_heard(rng, self._rate("news_takes_days"), self._rate("move_never_heard_of"))
         self._postcode = self._wrong_postcodes()
 
     def of(self, persons: np.ndarray, on: np.ndarray | int) -> np.ndarray:
-        """The numbers of the records that are used for persons on a day, or on a day of its own for each."""
+        """The numbers of the records that are used for persons on a day, or on a day of its own for each; -1: it has none."""
         second = on >= self._second_from[persons]
         return np.where(second, self._second[persons], self._first[persons])
 
@@ -91,14 +123,17 @@ class Records:
         return np.where(wrong == None, right, wrong)  # noqa: E711 - compares each element
 
     def _rate(self, name: str) -> float:
-        return float(rates()[name][self.kind])
+        """A rate of this kind of register under the profile; what is always so, like an NHS number that is not held, stays."""
+        usual = float(rates()[name][self.kind])
+        return usual if usual == 1 else usual * self._times if usual > 1 else 1 - (1 - usual) ** self._times
 
     def _happens(self, name: str, size: int) -> np.ndarray:
         return self._rng.random(size) < self._rate(name)
 
     def _nhs_numbers(self, numbers: np.ndarray) -> np.ndarray:
         people, size = self.borough.people, len(numbers)
-        relative = np.where(people["partner"] >= 0, people["partner"], people["parent"])[self.person]
+        relative = np.where(people["partner"] >= 0, people["partner"], people["parent"])[self.life]
+        relative = np.where(self._is_adopted, -1, relative)
         for at in np.flatnonzero(self._happens("nhs_number_of_a_relative", size) & (relative >= 0)):
             numbers[at] = people["nhs_number"].iat[relative[at]]
         for at in np.flatnonzero(self._happens("nhs_number_with_a_wrong_digit", size)):
@@ -108,13 +143,20 @@ class Records:
         numbers[self._happens("nhs_number_missing", size)] = ""
         return numbers
 
-    def _names(self, forenames: np.ndarray) -> tuple[np.ndarray, Timeline]:
+    def _adopted(self, persons: np.ndarray) -> pd.DataFrame:
+        """The new identities of the adopted children among the persons; none in children's social care."""
+        adopted = self.borough.adopted
+        assert adopted is not None, "registers are kept when the story is told"
+        known = np.isin(adopted["person"], persons) & (self.kind != "childrens_social_care")
+        return adopted[known].reset_index(drop=True)
+
+    def _names(self, forenames: np.ndarray, adoptive_surnames: np.ndarray) -> tuple[np.ndarray, Timeline]:
         size = len(forenames)
         for at in np.flatnonzero(self._happens("forename_is_a_nickname", size)):
             forenames[at] = names.nickname(self._rng, forenames[at])
         for at in np.flatnonzero(self._happens("forename_misspelt", size)):
             forenames[at] = misspelt(self._rng, forenames[at])
-        heard = self.borough.surnames.of(self.person)
+        heard = _begun_anew(self.borough.surnames.of(self.life), self._is_adopted, adoptive_surnames)
         heard = heard.as_heard(self._rng, self._rate("news_takes_days"), self._rate("change_of_name_never_heard_of"))
         surnames = heard.values.copy()
 
@@ -163,6 +205,17 @@ class Records:
             wrong[at] = right[at][:-1] + "ABDEFGHJLNPQRSTUWXYZ"[int(self._rng.integers(0, 20))]
         wrong[self._happens("postcode_missing", size)] = ""
         return wrong
+
+
+def _begun_anew(facts: Timeline, subjects: np.ndarray, values: np.ndarray) -> Timeline:
+    """The same facts, but of some subjects (a boolean of each) one value each has always held."""
+    kept = ~subjects[facts.subjects]
+    new = np.flatnonzero(subjects)
+    return Timeline(
+        np.concatenate([facts.subjects[kept], new]),
+        np.concatenate([facts.from_days[kept], np.full(len(new), ALWAYS)]),
+        np.concatenate([facts.values[kept], values]),
+    )
 
 
 def without_accents(name: str) -> str:

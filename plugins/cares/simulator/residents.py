@@ -1,6 +1,7 @@
 """The residents: people in households, with families, names, homes, frailty and death.
 
-Shares and rates here are assumed, after the look of a northern English borough; none is a published figure.
+How many are of which age and sex is published; the other shares and rates here are assumed, after the look of a northern
+English borough.
 """
 
 from __future__ import annotations
@@ -17,6 +18,40 @@ from cares.simulator.days import ALWAYS, NEVER, Timeline, age
 
 YEAR = 365.2425
 
+# People of the neighbouring councils whom the organisations of St Helens meet, beside its own: as a share of those.
+FRINGE = {"halton": 0.12, "knowsley": 0.12}
+REGISTERED_ACROSS_THE_BORDER = 0.02  # with a practice of another of the three councils
+
+# Shares of the people from these ages on. Office for National Statistics, Census 2021, St Helens: 16.7% under 15, 62.8%
+# 15 to 64, 20.5% 65 and over.
+BROAD_AGES = {0: 0.167, 15: 0.628, 65: 0.205}
+# Within those: people of Darlington, which is like St Helens (both are among the nearest neighbours of each other in the
+# tool of the Office for Local Government), by five years of age. Office for National Statistics, estimates for mid-2019.
+AGES_OF_A_NEIGHBOUR = {
+    0: 5790,
+    5: 6592,
+    10: 6505,
+    15: 5606,
+    20: 5402,
+    25: 6282,
+    30: 6588,
+    35: 6600,
+    40: 6315,
+    45: 7264,
+    50: 7822,
+    55: 7507,
+    60: 6602,
+    65: 5863,
+    70: 5931,
+    75: 3980,
+    80: 3257,
+    85: 1842,
+    90: 1064,
+}
+FEMALE_SHARE = 0.5086  # Office for National Statistics, St Helens, mid-2016: 90,754 of 178,455 people
+BIRTHS_PER_1000_A_YEAR = 10.8  # those of Darlington in mid-2019 under five years old, a fifth of them a year
+
+# How the households are put together that the people are drawn from.
 HOUSEHOLDS = {
     "older person alone": 0.135,
     "person alone": 0.17,
@@ -33,10 +68,12 @@ TWINS_SHARE = 0.03
 SAME_NAME_AS_PARENT_SHARE = 0.03
 KEEPS_HER_NAME_SHARE = 0.2
 MARRIES_IN_A_YEAR = 0.12  # of the couples who are not married
-MOVES_IN_A_YEAR = {"owned": 0.04, "private": 0.15, "torus": 0.07}
+MOVES_IN_A_YEAR = {"owned": 0.04, "private": 0.15, "torus": 0.07, "social": 0.07}
 SHELTERED_SHARE = 0.11  # of older people living alone
 IN_A_CARE_HOME_SHARE = {75: 0.03, 85: 0.09}
+NO_FIXED_ABODE_SHARE = 0.0012  # of adults under 65, at some time of the story; for two thirds of a year on average
 WINTER_DEATHS = 0.25  # how much more deaths there are in mid-winter than on average
+FRAILTY_GROWS_IN_A_YEAR = 0.10  # from 65 on, on average, of what it was when the story begins
 
 LONG_TERM_CONDITIONS = {  # ICD-10 code: share at 40, at 65 and at 80
     "I10X": (0.12, 0.42, 0.55),
@@ -61,11 +98,12 @@ LONG_TERM_CONDITIONS = {  # ICD-10 code: share at 40, at 65 and at 80
 class Borough:
     """Everybody and every home.
 
-    people: one row a person, its number is its place; columns household, role, sex, born, died, origin,
-    ethnicity, forename, middle_name, birth_surname, nhs_number, phone, practice, frailty, is_reference (the
-    first of the household), and the numbers of partner, parent and mother (-1: none). homes: see `homes.build`. residences: person to home.
-    surnames: person to surname. conditions: one boolean column a long-term condition. begins and ends
-    bound the days for which lives are told.
+    people: one row a person, its number is its place; columns household, role, sex, born, died, council (st_helens,
+    halton or knowsley; people of St Helens come first), origin, ethnicity, forename, middle_name, birth_surname,
+    nhs_number, phone, practice, frailty (when the story begins; on average 1) and frailty_grows (a share of it in a year), is_reference (the first of the household), and the numbers of
+    partner, parent and mother (-1: none). homes: see `homes.build`. residences: person to home. surnames: person to
+    surname. conditions: one boolean column a long-term condition. spare_nhs_numbers are nobody's. begins and ends bound
+    the days for which lives are told. adopted: who became somebody else on paper, see `looked_after.adoptions`.
     """
 
     people: pd.DataFrame
@@ -73,8 +111,10 @@ class Borough:
     residences: Timeline
     surnames: Timeline
     conditions: pd.DataFrame
+    spare_nhs_numbers: np.ndarray
     begins: int
     ends: int
+    adopted: pd.DataFrame | None = None
 
     @property
     def everybody(self) -> np.ndarray:
@@ -86,23 +126,98 @@ class Borough:
         """The number of the first care home; all homes from it on are care homes."""
         return int((self.homes["tenure"] == "care home").to_numpy().argmax())
 
+    def frailty(self, people: np.ndarray, on: np.ndarray | int) -> np.ndarray:
+        """How frail people are on a day, or on a day of its own for each: on average 1 when the story begins."""
+        of = self.people["frailty"].to_numpy()[people]
+        return of * (1 + self.people["frailty_grows"].to_numpy()[people] * np.maximum(on - self.begins, 0) / YEAR)
+
+    def live_in(self, council: str) -> np.ndarray:
+        """Whether each person lives in the area of a council: st_helens, halton or knowsley."""
+        return (self.people["council"] == council).to_numpy()
+
+    def care_homes_for(self, rng: np.random.Generator, people: np.ndarray) -> np.ndarray:
+        """A care home for each person, one of those of the council where they live."""
+        return _care_homes(rng, self.homes, self.people["council"].to_numpy()[people])
+
     def move(self, people: np.ndarray, on: np.ndarray, homes: np.ndarray) -> None:
         """People go to live elsewhere from a day."""
         self.residences = self.residences.changed(people, on, homes)
 
 
 def build(seed: int, count: int, begins: int, ends: int) -> Borough:
-    """A borough of `count` people whose lives are told from day `begins` to day `ends`."""
-    people = _related(_Households(stream(seed, "households"), count, begins, ends).people(), count)
+    """A borough of `count` people, with more in its fringe, whose lives are told from day `begins` to day `ends`."""
+    people = _with_fringe(seed, count, begins, ends)
+    count = len(people)
+    people["frailty"], people["frailty_grows"] = _frailty(stream(seed, "frailty"), people, begins)
     people["died"] = _deaths(stream(seed, "deaths"), people, begins, ends)
     surnames = _name(stream(seed, "names"), people, begins, ends)
-    people["nhs_number"] = identifiers.nhs_numbers(stream(seed, "nhs numbers"), count)
+    numbers = identifiers.nhs_numbers(stream(seed, "nhs numbers"), count + max(50, count // 500))
+    people["nhs_number"] = numbers[:count]
     people["phone"] = _phones(stream(seed, "phones"), people)
     homes, residences = _house(stream(seed, "homes"), people, begins, ends)
     people["practice"] = _practices(stream(seed, "practices"), people)
-    rng = stream(seed, "health")
-    people["frailty"] = rng.gamma(1.2, 1 / 1.2, count)
-    return Borough(people, homes, residences, surnames, _conditions(rng, people, begins), begins, ends)
+    conditions = _conditions(stream(seed, "health"), people, begins)
+    return Borough(people, homes, residences, surnames, conditions, numbers[count:], begins, ends)
+
+
+def _with_fringe(seed: int, count: int, begins: int, ends: int) -> pd.DataFrame:
+    """The people of St Helens, then those of the other councils; numbers of people and households go on."""
+    parts: list[pd.DataFrame] = []
+    people = households = 0
+    for council, share in {"st_helens": 1.0, **FRINGE}.items():
+        wanted = round(count * share)
+        rng = stream(seed, "households" if council == "st_helens" else f"households {council}")
+        drawn = _of_the_right_ages(rng, _Households(rng, wanted, begins, ends).people(), wanted, begins, ends)
+        part = _related(drawn, wanted).assign(council=council)
+        for relative in ("partner", "parent", "mother"):
+            part[relative] = np.where(part[relative] >= 0, part[relative] + people, -1)
+        part["household"] += households
+        people, households = people + wanted, int(part["household"].iat[-1]) + 1
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True).astype({"council": object})
+
+
+def _of_the_right_ages(rng: np.random.Generator, people: pd.DataFrame, count: int, begins: int, ends: int) -> pd.DataFrame:
+    """Households drawn so that the people are of the published ages and sexes in the middle of the story.
+
+    Those who will have died by then come on top. The households are numbered anew; about `count` people are in the first
+    of them.
+    """
+    middle = (begins + ends) // 2
+    years = age(people["born"].to_numpy(), middle)
+    bands = np.searchsorted(list(AGES_OF_A_NEIGHBOUR), years, "right")  # 0: not yet born
+    target = np.array([BIRTHS_PER_1000_A_YEAR / 1000 * (ends - middle) / YEAR, *shares_of_ages()])
+    oldest = np.array([0, *AGES_OF_A_NEIGHBOUR]) + 2.5
+    target[1:] /= np.exp(-_death_rate(oldest[1:]) * (middle - begins) / YEAR)
+    target *= count / target.sum()
+    household = people["household"].to_numpy()
+    size = int(household.max()) + 1
+    inside = [np.bincount(household[bands == band], minlength=size) for band in range(len(target))]
+    inside.append(np.bincount(household[(people["sex"] == "F").to_numpy()], minlength=size))
+    wanted = [*target, count * FEMALE_SHARE]
+    # Weights of households under which the sums are right (iterative proportional updating).
+    weight = np.full(size, count / len(people))
+    for _ in range(25):
+        for number, total in zip(inside, wanted, strict=True):
+            has = number > 0
+            there = float((weight[has] * number[has]).sum())
+            if there:
+                weight[has] *= total / there
+    chosen = rng.random(size) < weight
+    order = np.lexsort((rng.random(size), ~chosen))
+    place = np.empty(size, dtype=int)
+    place[order] = np.arange(size)
+    return people.assign(household=place[household])
+
+
+def shares_of_ages() -> np.ndarray:
+    """The share of the people in each five years of age: those of the neighbour, brought to the broad shares of St Helens."""
+    ages = np.array(list(AGES_OF_A_NEIGHBOUR))
+    shares = np.array(list(AGES_OF_A_NEIGHBOUR.values()), dtype=float)
+    broad = np.searchsorted(list(BROAD_AGES), ages, "right") - 1
+    for number, share in enumerate(BROAD_AGES.values()):
+        shares[broad == number] *= share / shares[broad == number].sum()
+    return shares
 
 
 class _Households:
@@ -205,9 +320,20 @@ def _related(people: pd.DataFrame, count: int) -> pd.DataFrame:
     return people.astype({"role": object, "sex": object})
 
 
+def _frailty(rng: np.random.Generator, people: pd.DataFrame, begins: int) -> tuple[np.ndarray, np.ndarray]:
+    older = age(people["born"].to_numpy(), begins) >= 65
+    grows = np.where(older, rng.gamma(1.5, FRAILTY_GROWS_IN_A_YEAR / 1.5, len(people)), 0.0)
+    return rng.gamma(1.2, 1 / 1.2, len(people)), grows
+
+
+def _death_rate(years: np.ndarray) -> np.ndarray:
+    """Deaths in a year, as a share of the people of an age (assumed)."""
+    return 0.00003 * np.exp(0.096 * years)
+
+
 def _deaths(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: int) -> np.ndarray:
     years = np.maximum(age(people["born"].to_numpy(), begins), 0)
-    rate = 0.00003 * np.exp(0.096 * years)
+    rate = _death_rate(years) * np.where(years >= 65, np.clip(people["frailty"], 0.3, 3), 1.0)
     waits = rng.exponential(1 / rate) * YEAR
     died = np.where(waits < ends - begins, begins + waits, NEVER).astype(int)
     in_summer = np.cos(2 * np.pi * (died - 15) / YEAR) < -0.3
@@ -267,8 +393,23 @@ def _phones(rng: np.random.Generator, people: pd.DataFrame) -> np.ndarray:
 
 
 def _practices(rng: np.random.Generator, people: pd.DataFrame) -> np.ndarray:
-    count = len(map_of_homes.places()["gp_practices"].split())
-    return rng.integers(0, count, people["household"].max() + 1)[people["household"].to_numpy()]
+    reference = np.flatnonzero(people["is_reference"].to_numpy())
+    council = people["council"].to_numpy()[reference]
+    elsewhere = rng.random(len(council)) < REGISTERED_ACROSS_THE_BORDER
+    practice = rng.integers(0, len(map_of_homes.practices()), len(council))
+    for name, of_council in map_of_homes.practices().groupby("council"):
+        here = (council == name) & ~elsewhere
+        practice[here] = rng.choice(of_council.index.to_numpy(), here.sum())
+    return practice[people["household"].to_numpy()]
+
+
+def _care_homes(rng: np.random.Generator, homes: pd.DataFrame, council: np.ndarray) -> np.ndarray:
+    chosen = np.zeros(len(council), dtype=int)
+    care_homes = homes[homes["tenure"] == "care home"]
+    for name, of_council in care_homes.groupby("council"):
+        here = council == name
+        chosen[here] = rng.choice(of_council.index.to_numpy(), here.sum())
+    return chosen
 
 
 def _house(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: int) -> tuple[pd.DataFrame, Timeline]:
@@ -277,9 +418,10 @@ def _house(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: in
     alone = np.bincount(household, minlength=count) == 1
     reference = np.flatnonzero(people["is_reference"].to_numpy())
     older = age(people["born"].to_numpy()[reference], begins) >= 65
-    sheltered = alone & older & (rng.random(count) < SHELTERED_SHARE)
+    council = people["council"].to_numpy()[reference]
+    sheltered = alone & older & (council == "st_helens") & (rng.random(count) < SHELTERED_SHARE)
     mover_draw, moves_on = rng.random(count), begins + (rng.random(count) * (ends - begins)).astype(int)
-    homes = map_of_homes.build(rng, count * 2, np.concatenate([sheltered, np.zeros(count, dtype=bool)]))
+    homes = map_of_homes.build(rng, np.tile(council, 2), np.concatenate([sheltered, np.zeros(count, dtype=bool)]))
     years = (ends - begins) / YEAR
     chance = np.array([MOVES_IN_A_YEAR[tenure] for tenure in homes["tenure"][:count]]) * years
     # Home n is where household n lives first, home count + n where it goes; homes that nobody ever goes to are dropped.
@@ -296,11 +438,27 @@ def _house(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: in
     years_old = age(people["born"].to_numpy(), begins)
     share = np.select([years_old >= 85, years_old >= 75], [IN_A_CARE_HOME_SHARE[85], IN_A_CARE_HOME_SHARE[75]], 0.0)
     resident = everybody[(rng.random(len(people)) < share) & alone[household] & ~sheltered[household]]
-    care_homes = np.flatnonzero(homes["tenure"] == "care home")
     since = begins - rng.integers(30, 1500, len(resident))
     keep = ~np.isin(residences.subjects, resident) | (residences.from_days == ALWAYS)
     residences = Timeline(residences.subjects[keep], residences.from_days[keep], residences.values[keep])
-    return homes, residences.changed(resident, since, rng.choice(care_homes, len(resident)))
+    residences = residences.changed(resident, since, _care_homes(rng, homes, people["council"].to_numpy()[resident]))
+    return homes, _without_a_home(rng, people, homes, residences, begins, ends)
+
+
+def _without_a_home(
+    rng: np.random.Generator, people: pd.DataFrame, homes: pd.DataFrame, residences: Timeline, begins: int, ends: int
+) -> Timeline:
+    """The same residences with some adults who have no fixed abode for a while, and then come back to their home."""
+    years = age(people["born"].to_numpy(), begins)
+    leaves = (years >= 18) & (years < 65) & (rng.random(len(people)) < NO_FIXED_ABODE_SHARE)
+    person = np.flatnonzero(leaves & ~np.isin(people.index, residences.subjects[residences.from_days > ALWAYS]))
+    nowhere = homes.index[homes["tenure"] == "none"].to_numpy()
+    councils = homes["council"].to_numpy()[nowhere].tolist()
+    place = np.array([nowhere[councils.index(council)] for council in people["council"].to_numpy()[person]], dtype=int)
+    since = rng.integers(begins - 200, ends - 30, len(person))
+    back = since + 20 + rng.exponential(220, len(person)).astype(int)
+    home = residences.on(person, ALWAYS)
+    return residences.changed(person, since, place).changed(person, back, home)
 
 
 def _conditions(rng: np.random.Generator, people: pd.DataFrame, begins: int) -> pd.DataFrame:

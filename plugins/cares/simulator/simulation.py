@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import pandas as pd
 
 from cares import contracts
 from cares.contracts import Feed, Period, Purpose, Table
-from cares.simulator import faults, identifiers, outbox
+from cares.simulator import faults, files, identifiers, outbox, records, truth
 from cares.simulator.chance import stream
+from cares.simulator.days import iso
 from cares.simulator.organisations import (
     bridgewater,
     ccg,
@@ -34,6 +34,7 @@ from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story, Told
 
 FEWEST_PEOPLE = 300
+MOST_PEOPLE = 500_000  # with the fringe they nearly use up the NHS numbers of the series kept for tests
 LATEST = date(2023, 12, 31)  # the children's return has a table of social workers after that, which is not simulated yet
 ORGANISATIONS = (
     bridgewater,
@@ -50,7 +51,8 @@ ORGANISATIONS = (
     sthk,
     torus,
 )
-LINE_ENDS = {"council": "\r\n"}  # of the others: "\n"
+PROFILES = tuple(records.profiles())
+TRANSFERS = ("same", "worse")
 
 
 class SimulationError(Exception):
@@ -70,13 +72,26 @@ class Delivered:
 class Simulation:
     """A borough and what its organisations send from the month `first` to the month `last`, both like 2018-10.
 
-    Deliveries are those of the periods that end in these months. `la_code` is the council's code in adult
-    social care, which is not publicly known. Raises SimulationError for a borough that cannot be made.
+    Deliveries are those of the periods that end in these months. `people` live in St Helens; those of the fringe
+    (`residents.FRINGE`) come on top. `la_code` is the council's code in adult social care, which is not publicly known.
+    `profile`: how often things go wrong, as in `error_rates.yml`. `transfer`: whether services that went over to another
+    trust on 1 December 2019 get "worse" by it or stay the "same". Raises SimulationError for a borough that cannot be made.
     """
 
-    def __init__(self, people: int, seed: int, first: str = "2018-10", last: str = "2020-06", la_code: str = "999") -> None:
+    def __init__(
+        self,
+        people: int,
+        seed: int,
+        first: str = "2018-10",
+        last: str = "2020-06",
+        la_code: str = "999",
+        profile: str = "realistic",
+        transfer: str = "same",
+    ) -> None:
         if people < FEWEST_PEOPLE:
             raise SimulationError(f"a borough needs at least {FEWEST_PEOPLE} people, not {people}")
+        if people > MOST_PEOPLE:
+            raise SimulationError(f"there are NHS numbers for at most {MOST_PEOPLE:,} people, not for {people:,}; ask for fewer")
         try:
             self.first, self.last = contracts.parse_period(first, "month").start, contracts.parse_period(last, "month").end
         except contracts.ContractError as error:
@@ -85,9 +100,15 @@ class Simulation:
             raise SimulationError(f"the borough's story can be told until {LATEST:%Y-%m}, not until {last}")
         if self.first > self.last:
             raise SimulationError(f"the first month, {first}, comes after the last, {last}")
-        self.seed = seed
-        self.how = f"people: {people}, seed: {seed}, from: {first}, until: {last}, code of the council: {la_code}"
-        self.story = Story(Told(people, seed, self.first, self.last, la_code))
+        for what, asked, known in (("profile", profile, PROFILES), ("transfer", transfer, TRANSFERS)):
+            if asked not in known:
+                raise SimulationError(f"there is no {what} {asked!r}; take one of: {', '.join(known)}")
+        self.seed, self.times = seed, records.profiles()[profile]
+        self.how = (
+            f"people: {people}, seed: {seed}, from: {first}, until: {last}, code of the council: {la_code}, "
+            f"profile: {profile}, transfer: {transfer}"
+        )
+        self.story = Story(Told(people, seed, self.first, self.last, la_code, profile, transfer == "worse"))
         self.senders = [sender for organisation in ORGANISATIONS for sender in organisation.feeds(self.story)]
         self.feeds = contracts.load().feeds
 
@@ -96,12 +117,13 @@ class Simulation:
         due = []
         for sender in self.senders:
             feed = self.feeds[sender.slug]
-            due += [(sender, feed, period, place) for place, period in enumerate(_periods(feed, self.first, self.last))]
+            first = self._first_day_of(feed)
+            due += [(sender, feed, period, place) for place, period in enumerate(_periods(feed, first, self.last))]
         return sorted(due, key=lambda each: (each[2].end, each[1].slug))
 
     def number_of_deliveries(self) -> int:
         """How many deliveries `write` will make at most, those sent again among them."""
-        return sum(1 + faults.is_sent_again(feed.slug, place) for _, feed, _, place in self.due())
+        return sum(1 + faults.is_sent_again(faults.planned(feed, place, self.times)) for _, feed, _, place in self.due())
 
     def write(self, out: Path) -> Iterator[Delivered]:
         """Write outbox, agreements and answer key below `out`, one delivery at a time.
@@ -114,46 +136,61 @@ class Simulation:
         planted: list[list[object]] = []
         totals: list[list[Any]] = []
         for sender, feed, period, place in self.due():
-            tables = _tables(feed, period)
-            sheets = sender.sheets(period, tables)
-            for attempt in self._attempts(feed, period, place, tables, sheets):
+            for attempt in self._attempts(sender, feed, period, place):
                 folder = f"{period.label}{attempt.suffix}"
-                outbox.deliver(out, feed.slug, folder, attempt.files)
+                outbox.deliver(out, feed.slug, folder, files.packed(feed, attempt.tables))
                 for fault in attempt.faults:
-                    where = [fault.file, fault.line, fault.column]
+                    where = [fault.table, fault.file, fault.line, fault.column]
                     planted.append([feed.slug, period.label, folder, *where, fault.fault, fault.expected, fault.rule])
-                counts = list(_totals(feed, period, folder, attempt))
-                totals += counts
-                yield Delivered(feed.slug, folder, sum(row[TOTALS.index("rows_written")] for row in counts), attempt.expected)
+                totals += _totals(feed, period, folder, attempt)
+                yield Delivered(feed.slug, folder, sum(attempt.rows_written.values()), attempt.expected)
         key = out / "answer_key"
-        outbox.write_table(key / "faults.csv", "feed period folder file line column fault expected rule".split(), planted)
+        outbox.write_table(key / "faults.csv", "feed period folder table file line column fault expected rule".split(), planted)
         outbox.write_table(key / "totals.csv", TOTALS, totals)
         outbox.write_table(key / "persons.csv", "organisation source local_person_id person".split(), self._who_is_who())
+        adopted = self.story.borough.adopted
+        assert adopted is not None
+        in_words = zip(adopted["person"], adopted["identity"], iso(adopted["on"].to_numpy()), strict=True)
+        outbox.write_table(key / "adoptions.csv", "person person_afterwards adopted_on".split(), in_words)
+        outbox.write_table(key / "truth.csv", truth.HEADERS, truth.counted(self.story))
 
-    def _attempts(
-        self, feed: Feed, period: Period, place: int, tables: dict[str, Table], sheets: dict[str, Sheet]
-    ) -> list[faults.Attempt]:
+    def _attempts(self, sender: Sender, feed: Feed, period: Period, place: int) -> list[faults.Attempt]:
         version = feed.version(period)
+        tables = {name: table for name, table in feed.format.tables.items() if table.in_version(table.file, version)}
+        sent = sender.sheets(period, tables)
+        sheets = {name: sheet for name, sheet in sent.items() if name in tables}
         rng = stream(self.seed, f"faults {feed.slug} {period.label}")
         found = [
-            fault for name, sheet in sheets.items() for fault in faults.plant_in_values(rng, sheet, tables[name], feed, version)
+            fault
+            for name, sheet in sheets.items()
+            for fault in faults.plant_in_values(rng, sheet, tables[name], feed, version, self.times)
         ]
-        headers = {name: list(tables[name].columns(version)) for name in sheets}
-        mandatory = {name: tables[name].must_be_present(version) for name in sheets}
-        planned = faults.PLAN.get(feed.slug, {}).get(place)
-        return faults.attempts(rng, planned, sheets, headers, found, feed, mandatory, LINE_ENDS.get(feed.organisation, "\n"))
+        planned = faults.planned(feed, place, self.times)
+        attempts = faults.attempts(rng, planned, sheets, feed, version, found)
+        # Of a table that is only counted the contract knows the name alone, so that it has no faults and no totals.
+        for name, sheet in sent.items():
+            if name in feed.format.file.counted_only:
+                lines = sheet.lines(sheet.columns, feed.files)
+                for attempt in attempts:
+                    attempt.tables[name] = files.content(lines, feed.files, files.line_end(feed))
+        return attempts
 
     def _who_is_who(self) -> Iterator[list[object]]:
-        for records in self.story.registers:
-            for number in np.flatnonzero(records.is_used):
-                yield [records.organisation, records.source, records.local_id[number], int(records.person[number])]
+        for register in self.story.registers:
+            used = np.flatnonzero(register.is_used)
+            named = dict(zip(register.local_id[used], register.person[used], strict=True))
+            yield from ([register.organisation, register.source, local_id, int(of)] for local_id, of in named.items())
+
+    def _first_day_of(self, feed: Feed) -> date:
+        return self.story.told.first_daily if feed.file.arrives.every == "day" else self.first
 
     def _write_agreements(self, out: Path) -> None:
-        signed, starts = self.first - timedelta(days=60), self.first - timedelta(days=30)
-        rows = [
-            [f"SIMULATED {feed.file.allowed_by}", feed.slug, ";".join(_purposes(feed)), signed, starts, "", "keep until"]
-            for feed in (self.feeds[sender.slug] for sender in self.senders)
-        ]
+        rows = []
+        for feed in (self.feeds[sender.slug] for sender in self.senders):
+            starts = self._first_day_of(feed) - timedelta(days=0 if feed.file.arrives.every == "day" else 30)
+            signed = starts - timedelta(days=30)
+            what = [f"SIMULATED {feed.file.allowed_by}", feed.slug, ";".join(_purposes(feed))]
+            rows.append([*what, signed, starts, "", "keep until"])
         headers = "agreement feed purposes signed_on in_force_from in_force_until on_ending".split()
         outbox.write_table(out / "agreements.csv", headers, rows)
 
@@ -176,28 +213,39 @@ TOTALS = (
 
 
 def _totals(feed: Feed, period: Period, folder: str, attempt: faults.Attempt) -> Iterator[list[Any]]:
-    """One row a file: what was written, and how much of it should not pass."""
-    for table, sheet in attempt.sheets.items():
-        file = f"{table}.csv"
-        written = max(attempt.files[file].count(b"\n") - 1, 0)
-        here = [fault for fault in attempt.faults if fault.file == file]
-        missing = failing = 0
-        if "NHS Number" in sheet.columns:
-            numbers = pd.Series(sheet.values("NHS Number")).value_counts()
-            missing = int(numbers.get("", 0))
-            failing = int(
-                sum(count for number, count in numbers.items() if number and not identifiers.is_valid_nhs_number(str(number)))
-            )
-        unreadable = sum(fault.expected == "line set aside" for fault in here)
-        rows_aside = sum(fault.expected == "set the row aside" for fault in here)
-        values_aside = failing + sum(fault.expected == "set the value aside" and fault.column != "NHS Number" for fault in here)
-        counts = [written, unreadable, rows_aside, values_aside, missing, failing]
-        yield [feed.slug, period.label, folder, table, file, attempt.expected, *counts]
-
-
-def _tables(feed: Feed, period: Period) -> dict[str, Table]:
+    """One row a table: what was written, and how much of it should not pass."""
     version = feed.version(period)
-    return {name: table for name, table in feed.format.tables.items() if table.in_version(table.file, version)}
+    for name, sheet in attempt.sheets.items():
+        here = [fault for fault in attempt.faults if fault.table == name]
+        aside = {fault.row for fault in here if fault.expected == "set the row aside"}
+        planted = {(fault.row, fault.column) for fault in here if fault.expected == "set the value aside"}
+        missing = failing = 0
+        for header, numbers in _nhs_numbers(feed.format.tables[name], version, sheet):
+            blank, wrong = np.flatnonzero(numbers == ""), _failing_the_check(numbers)
+            missing, failing = missing + len(blank), failing + len(wrong)
+            for rule in faults.rules(feed.slug, name, version):
+                rows = {"filled": blank, "nhs_number": wrong}.get(rule.kind) if rule.header == header else None
+                if rows is not None and rule.if_broken == "set the row aside":
+                    aside.update(rows.tolist())
+                if rows is not None and rule.if_broken == "set the value aside":
+                    planted.update((row, header) for row in rows.tolist())
+        unreadable = sum(fault.expected == "line set aside" for fault in here)
+        counts = [attempt.rows_written[name], unreadable, len(aside), len(planted), missing, failing]
+        yield [feed.slug, period.label, folder, name, files.name_of(feed, name), attempt.expected, *counts]
+
+
+def _nhs_numbers(table: Table, version: str, sheet: Sheet) -> Iterator[tuple[str, np.ndarray]]:
+    """The columns of a sheet that hold NHS numbers, by the contract; of each the header and the values."""
+    for header, column in table.columns(version).items():
+        patterns = (table.patterns.get(expectation.expect or "") for expectation in column.we_expect)
+        if any(pattern is not None and pattern.check == "nhs_number" for pattern in patterns):
+            yield header, sheet.values(header)
+
+
+def _failing_the_check(numbers: np.ndarray) -> np.ndarray:
+    """The places of the NHS numbers that are written and cannot be right."""
+    filled = np.flatnonzero(numbers != "")
+    return filled[identifiers.wrong_nhs_numbers(numbers[filled])]
 
 
 def _periods(feed: Feed, first: date, last: date) -> Iterator[Period]:

@@ -11,10 +11,28 @@ import numpy as np
 from cares.contracts import Period, Table
 from cares.simulator import residents
 from cares.simulator.days import day
-from cares.simulator.lives import hospital, looked_after, social_care
+from cares.simulator.lives import (
+    childrens_contacts,
+    community,
+    delayed_transfers,
+    emergency,
+    front_door,
+    general_practice,
+    hospital,
+    looked_after,
+    mental_health,
+    neighbourhood,
+    outpatients,
+    permissions,
+    record_use,
+    safety,
+    social_care,
+    voluntary,
+)
 from cares.simulator.records import Records
 from cares.simulator.sheets import Sheet
 
+DAYS_OF_DAILY_FEEDS = 14
 TOLD_BEFORE_MONTHS = 15  # how long before the first delivery lives are told: a first delivery looks back
 
 
@@ -24,24 +42,41 @@ class Sender(Protocol):
     slug: str
 
     def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]:
-        """The tables of a period, of those that the version of the period has."""
+        """The tables of a period, of those that the version of the period has; also some that are only counted, by name."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """What is told: of how many people, drawn from which seed, with deliveries from when until when (dates)."""
+    """What is told: of how many people, drawn from which seed, with deliveries from when until when (dates).
+
+    `profile` is how well things are recorded and sent: clean, realistic or hostile. `transfer_worsens` says whether
+    services really get worse where they went over to another trust on 1 December 2019.
+    """
 
     people: int
     seed: int
     first: date
     last: date
     la_code: str
+    profile: str = "realistic"
+    transfer_worsens: bool = False
+
+    @property
+    def first_daily(self) -> date:
+        """The first day of the feeds that come every day: some days say as much as two years of them would."""
+        return max(self.first, self.last - timedelta(days=DAYS_OF_DAILY_FEEDS - 1))
 
 
 class Story:
     """The lives of everybody, each table one row an event; persons are numbers of rows of `borough.people`.
 
-    stays, episodes, secondary: see `hospital`. social_care: see `social_care.events`. looked_after: see `looked_after.lives`.
+    stays, episodes, secondary: see `hospital`. emergency: see `emergency.attendances`. outpatients: see
+    `outpatients.appointments`. delays, mental_health_delays: see `delayed_transfers`. social_care: see
+    `social_care.events`. looked_after: see `looked_after.lives`.
+    community, mental_health: see `community.Community` and `mental_health.MentalHealth`.
+    neighbourhood, safety, general_practice: see the modules of these names. referrals: see `voluntary.referrals`.
+    childrens_contacts: see `childrens_contacts.contacts`. front_door: see `front_door.FrontDoor`. permissions: see
+    `permissions.decisions`. record_use: see `record_use.openings`.
     What is told later may rest on what was told before, so the order matters: some of it moves people to other homes.
     """
 
@@ -52,7 +87,30 @@ class Story:
         self.stays = hospital.stays(told.seed, self.borough)
         self.social_care = social_care.events(told.seed, self.borough, self.stays)
         self.looked_after = looked_after.lives(told.seed, self.borough)
+        self.borough.adopted = looked_after.adoptions(told.seed, self.borough, self.looked_after)
         self.episodes, self.secondary = hospital.episodes(told.seed, self.borough, self.stays)
+        self.emergency = emergency.attendances(told.seed, self.borough, self.stays, day(told.first), told.transfer_worsens)
+        self.outpatients = outpatients.appointments(told.seed, self.borough, self.stays, self.emergency, day(told.first))
+        self.delays = delayed_transfers.delays(told.seed, self.borough, self.stays, self.social_care)
+        self.mental_health_delays = delayed_transfers.delays_in_mental_health_beds(told.seed, self.borough)
+        self.community = community.lives(
+            told.seed, self.borough, self.stays, self.looked_after, day(told.first), told.transfer_worsens
+        )
+        self.mental_health = mental_health.lives(
+            told.seed, self.borough, self.stays, self.looked_after, self.mental_health_delays, day(told.first)
+        )
+        self.neighbourhood = neighbourhood.lives(told.seed, self.borough, self.stays, self.social_care)
+        self.safety = safety.lives(told.seed, self.borough, self.looked_after, self.neighbourhood)
+        self.referrals = voluntary.referrals(
+            told.seed, self.borough, self.stays, self.social_care, self.neighbourhood, self.safety
+        )
+        self.general_practice = general_practice.lives(
+            told.seed, self.borough, self.stays, self.social_care, self.neighbourhood.is_damp, day(told.first)
+        )
+        self.childrens_contacts = childrens_contacts.contacts(told.seed, self.borough, self.looked_after)
+        self.front_door = front_door.life(told.seed, self.borough, self.stays, self.social_care, self.childrens_contacts)
+        self.permissions = permissions.decisions(told.seed, self.borough, self.stays, self.social_care)
+        self.record_use = record_use.openings(told.seed, self.borough, self.permissions)
         self.registers: list[Records] = []
 
     def register(self, organisation: str, source: str, kind: str, local_id: str, persons: np.ndarray) -> Records:
@@ -61,6 +119,6 @@ class Story:
         `source` as in the person records of the linked dataset; `kind` is a column of `error_rates.yml`; `local_id` is
         how a number of the register is written, like "T{:07d}"; `persons` may name somebody more than once.
         """
-        records = Records(self.seed, source, kind, organisation, local_id, self.borough, persons)
+        records = Records(self.told.seed, self.told.profile, source, kind, organisation, local_id, self.borough, persons)
         self.registers.append(records)
         return records

@@ -27,8 +27,10 @@ ACCOMMODATION = {
     "owned": "Owner occupier or shared ownership scheme",
     "private": "Tenant - private landlord",
     "torus": "Tenant",
+    "social": "Tenant",
     "sheltered": "Sheltered housing / extra care housing / other sheltered housing",
     "care home": "Registered care home",
+    "none": "Other temporary accommodation",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -11,13 +12,16 @@ import pandas as pd
 import yaml
 
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age, day
+from cares.simulator.days import NEVER, age, date_of, day
+from cares.simulator.lives import delayed_transfers
 from cares.simulator.residents import YEAR, Borough
 
 BORN_AT_THIS_TRUST_SHARE = 0.9  # assumed, like the other shares here
 DIES_IN_HOSPITAL_SHARE = 0.47
 EPISODES_IN_A_STAY = {1: 0.80, 2: 0.155, 3: 0.045}  # of stays of three nights or more
-READY_BEFORE_LEAVING_SHARE = 0.3  # of stays of people of 75 or more: fit to leave some days before they leave
+READY_BEFORE_LEAVING_SHARE = {65: 0.125, 75: 0.25}  # of longer stays, by age: fit to leave some days before they leave
+GOES_TO_A_CARE_HOME_SHARE = 0.13  # of those over 75 who waited when fit to leave: homes that they pay for themselves
+NOT_AT_THE_WEEKEND_SHARE = 0.4  # of those who might have left then: who leave on the Friday before or the Monday after
 SECONDARY_DIAGNOSES = 12
 FRAILTY_CODES = {"R54X": 0.25, "Z740": 0.2, "R296": 0.15, "F059": 0.12, "R418": 0.1, "L891": 0.06}
 
@@ -29,16 +33,17 @@ def reasons() -> dict[str, Any]:
 
 
 def stays(seed: int, borough: Borough) -> pd.DataFrame:
-    """All stays, one row each, in order of discharge.
+    """All stays, one row each, in order of discharge. Some of the oldest go to live in a care home from there in `borough`.
 
     Columns: person, reason, admitted, discharged, ready (fit to leave; NEVER when not recorded), method,
     source, destination, discharge_method, specialty, function, primary, cause, procedure, first_seen_as,
-    is_planned, is_day_case, born_here, and the numbers of mothers and of the babies delivered (-1: none).
+    is_planned, is_day_case, decided (planned stays: the day on which the admission was decided; else NEVER),
+    admitted_minute and discharged_minute (of the day), and the numbers of mothers and of the babies delivered (-1: none).
     """
     every = [
         _stays_for(stream(seed, f"hospital {name}"), borough, name, reason)
         for name, reason in reasons().items()
-        if name != "planned_work_stops"
+        if "per_1000_a_year" in reason
     ]
     rng = stream(seed, "hospital stays")
     every += [*_births(rng, borough), _last_illnesses(rng, borough)]
@@ -50,33 +55,35 @@ def stays(seed: int, borough: Borough) -> pd.DataFrame:
 
 
 def _stays_for(rng: np.random.Generator, borough: Borough, name: str, reason: dict[str, Any]) -> pd.DataFrame:
-    people = borough.people
-    born = people["born"].to_numpy()
-    years = age(born, (borough.begins + borough.ends) // 2)
-    rate = np.zeros(len(people))
-    for start, per_1000 in reason["per_1000_a_year"].items():
-        rate[years >= start] = per_1000 / 1000
-    if reason.get("frail"):
-        rate = rate * np.where(years >= 18, people["frailty"].to_numpy(), 1.0)
-
-    calendar = np.arange(borough.begins, borough.ends + 1)
-    weight = 1 + reason.get("winter", 0) * np.cos(2 * np.pi * (calendar - 10) / YEAR)
-    if only := reason.get("only"):
-        weight = np.where((calendar >= day(only["from"])) & (calendar <= day(only["until"])), YEAR / 100, 0.0)
-    if reason.get("planned"):
-        stop = reasons()["planned_work_stops"]
-        working = (calendar + 3) % 7 < 5
-        weight = weight * np.where(calendar >= day(stop["from"]), stop["share_left"], 1.0) * np.where(working, 1.35, 0.1)
-    number = rng.poisson(rate * weight.sum() / YEAR)
-    person = np.arange(len(people)).repeat(number)
+    born = borough.people["born"].to_numpy()
+    middle = (borough.begins + borough.ends) // 2
+    days_between = (borough.begins, middle, borough.ends)
+    # More than enough are drawn; those stay whom their age and frailty of the day bring in.
+    most = np.max([_rate(borough, reason, borough.everybody, on) for on in days_between], axis=0)
+    young = age(born, middle) < 16
+    groups = (
+        [(np.flatnonzero(young), True), (np.flatnonzero(~young), False)]
+        if "young_months" in reason
+        else [(borough.everybody, False)]
+    )
+    persons, days = [], []
+    for group, is_young in groups:
+        calendar, weight = _calendar(borough, reason, is_young)
+        persons.append(group.repeat(rng.poisson(most[group] * weight.sum() / YEAR)))
+        days.append(pick(rng, calendar, weight, len(persons[-1])))
+    person, admitted = np.concatenate(persons), np.concatenate(days).astype(int)
+    comes = rng.random(len(person)) * most[person] < _rate(borough, reason, person, admitted)
+    person, admitted = person[comes], admitted[comes]
     size = len(person)
-    admitted = pick(rng, calendar, weight, size).astype(int) if size else np.zeros(0, dtype=int)
     years = age(born[person], admitted)
 
     nights = np.zeros(size)
     for start, mean in reason["nights"].items():
         nights[years >= start] = mean
     nights = np.where(nights > 0, rng.gamma(0.9, np.maximum(nights, 0.01) / 0.9), 0).astype(int)
+    weekday = weekday_of(admitted + nights)
+    moved = (nights > 0) & (rng.random(size) < NOT_AT_THE_WEEKEND_SHARE)
+    nights = nights + np.select([moved & (weekday == 5), moved & (weekday == 6)], [-1, 1], 0)
     primary = pick(rng, list(reason["diagnoses"]), list(reason["diagnoses"].values()), size)
     if young := reason.get("young_diagnoses"):
         primary = np.where(years < 16, pick(rng, list(young), list(young.values()), size), primary)
@@ -101,6 +108,50 @@ def _stays_for(rng: np.random.Generator, borough: Borough, name: str, reason: di
             "first_seen_as": reason.get("first_seen_as", ""),
             "is_planned": reason.get("planned", False),
         }
+    )
+
+
+def _rate(borough: Borough, reason: dict[str, Any], people: np.ndarray, on: np.ndarray | int) -> np.ndarray:
+    """How many stays for a reason people have a year at the age and frailty that they have on a day."""
+    years = age(borough.people["born"].to_numpy()[people], on)
+    rate = np.zeros(len(people))
+    for start, per_1000 in reason["per_1000_a_year"].items():
+        rate[years >= start] = per_1000 / 1000
+    return rate * np.where(years >= 18, borough.frailty(people, on), 1.0) if reason.get("frail") else rate
+
+
+def weekday_of(days: np.ndarray) -> np.ndarray:
+    """The day of the week of each day: 0 is Monday."""
+    return (days + 3) % 7
+
+
+def between(days: np.ndarray, levels: dict[date, float]) -> np.ndarray:
+    """What holds on each day where it is known for some days only; before the first and after the last it stays."""
+    return np.interp(days, [day(of) for of in levels], list(levels.values()))
+
+
+def month_of(days: np.ndarray) -> np.ndarray:
+    """The month of each day: 0 is January."""
+    first = int(days.min()) if len(days) else 0
+    months = np.array([date_of(number).month - 1 for number in range(first, int(days.max()) + 1)]) if len(days) else days
+    return months[days - first]
+
+
+def _calendar(borough: Borough, reason: dict[str, Any], is_young: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Every day of the story, and how many times the usual number of people come on it."""
+    calendar = np.arange(borough.begins, borough.ends + 1)
+    if levels := reason.get("level"):
+        return calendar, between(calendar, levels)
+    if months := reason.get("young_months" if is_young else "months"):
+        weight = np.array(months)[month_of(calendar)]
+    else:
+        weight = 1 + reason.get("winter", 0) * np.cos(2 * np.pi * (calendar - 10) / YEAR)
+    if reason.get("planned"):
+        stop = reasons()["planned_work_stops"]
+        stops = np.where(calendar >= day(stop["from"]), stop["share_left"], 1.0)
+        return calendar, weight * stops * np.where(weekday_of(calendar) < 5, 1.35, 0.1)
+    return calendar, weight * between(calendar, reasons()["fewer_come"]) * np.where(
+        weekday_of(calendar) < 5, 1.0, reason.get("weekend", 1.0)
     )
 
 
@@ -191,14 +242,45 @@ def _consistent(rng: np.random.Generator, borough: Borough, found: pd.DataFrame)
     years = age(borough.people["born"].to_numpy()[person], discharged)
     dies = borough.people["died"].to_numpy()[person] == discharged
     found["discharge_method"] = np.where(dies, "4", pick(rng, ["1", "2"], [98.4, 1.6], len(found)))
+    share = np.select(
+        [years >= start for start in sorted(READY_BEFORE_LEAVING_SHARE, reverse=True)],
+        sorted(READY_BEFORE_LEAVING_SHARE.values(), reverse=True),
+        0.0,
+    )
+    delayed = ~dies & ~found["is_planned"] & (discharged - found["admitted"] > 4)
+    delayed &= rng.random(len(found)) < share * delayed_transfers.trend(discharged)
+    wait = np.minimum(1 + rng.gamma(1.0, 5.0, len(found)).astype(int), discharged - found["admitted"] - 2)
+    found["ready"] = np.where(delayed, discharged - wait, NEVER)
+    goes = np.flatnonzero(delayed & (years >= 75) & (rng.random(len(found)) < GOES_TO_A_CARE_HOME_SHARE))
+    goes = goes[borough.residences.on(person[goes], discharged[goes]) < borough.first_care_home]
+    goes = goes[np.unique(person[goes], return_index=True)[1]]
+    settled = borough.residences.on(person[goes], discharged[goes]) == borough.residences.on(person[goes], borough.ends)
+    goes = goes[settled]  # whoever moves with the family later does not go to a care home now
+    borough.move(person[goes], discharged[goes], borough.care_homes_for(rng, person[goes]))
     in_care_home = borough.residences.on(person, discharged) >= borough.first_care_home
     found["destination"] = np.where(dies, "79", np.where(in_care_home, "85", "19"))
-    delayed = (years >= 75) & ~dies & ~found["is_planned"] & (discharged - found["admitted"] > 4)
-    delayed &= rng.random(len(found)) < READY_BEFORE_LEAVING_SHARE
-    wait = np.minimum(1 + rng.gamma(1.0, 3.5, len(found)).astype(int), discharged - found["admitted"] - 2)
-    found["ready"] = np.where(delayed, discharged - wait, NEVER)
     found["is_day_case"] = (found["reason"] == "day case").to_numpy()
+    decided = found["admitted"] - 14 - rng.gamma(1.6, 38, len(found)).astype(int)
+    decided = np.minimum(np.maximum(decided, borough.people["born"].to_numpy()[person] + 1), found["admitted"])
+    found["decided"] = np.where(found["is_planned"], decided, NEVER)
+    found["admitted_minute"], found["discharged_minute"] = _clock(rng, found)
     return found.sort_values(["discharged", "person"], kind="stable").reset_index(drop=True)
+
+
+def _clock(rng: np.random.Generator, found: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """At which minute of its day each stay begins and ends: planned ones in the morning, emergencies mostly after noon."""
+    size = len(found)
+    planned, day_case = found["is_planned"].to_numpy(), found["is_day_case"].to_numpy()
+    afternoon = np.where(day_case & (rng.random(size) < 0.4), 300, 0)
+    by_list = 430 + afternoon + rng.integers(0, 80, size)
+    emergency = (rng.normal(16.5 * 60, 300, size).astype(int)) % 1440
+    begins = np.where(planned, by_list, np.where(rng.random(size) < 0.75, emergency, rng.integers(0, 1440, size)))
+    same_day = (found["admitted"] == found["discharged"]).to_numpy()
+    begins = np.where(same_day, np.minimum(begins, 1320), begins)
+    by_day = np.clip(rng.normal(15.2 * 60, 130, size), 8 * 60, 22 * 60).astype(int)
+    ends = np.where(found["discharge_method"] == "4", rng.integers(0, 1440, size), by_day)
+    soon = begins + 60 + (rng.random(size) * np.minimum(1439 - begins - 60, 420)).astype(int)
+    return begins, np.where(same_day, soon, ends)
 
 
 def episodes(seed: int, borough: Borough, found: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -245,7 +327,7 @@ def _secondary(rng: np.random.Generator, borough: Borough, found: pd.DataFrame, 
         add(borough.conditions[code].to_numpy()[person] & grown & (rng.random(len(stay)) < 0.85), code)
     years = age(borough.people["born"].to_numpy()[person], table["starts"].to_numpy())
     frail = (years >= 75) & ~found["is_planned"].to_numpy()[stay]
-    frailty = np.clip(borough.people["frailty"].to_numpy()[person], 0, 2.5)
+    frailty = np.clip(borough.frailty(person, table["starts"].to_numpy()), 0, 2.5)
     for code, share in FRAILTY_CODES.items():
         add(frail & (rng.random(len(stay)) < share * frailty), code)
     add((found["reason"] == "delivery").to_numpy()[stay], "Z370")

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cares.simulator.chance import stream
 from cares.simulator.days import ALWAYS, NEVER, Timeline, date_of, day
+from cares.simulator.names import forenames
 from cares.simulator.residents import YEAR, Borough
 
 LOOKED_AFTER_PER_10_000 = 115
@@ -22,6 +23,7 @@ AT_LEAST = 12  # children, so that the smallest borough has somebody in the retu
 SIBLING_COMES_TOO = 0.6
 SEEKS_ASYLUM_SHARE = 0.03
 ADOPTED_SHARE_UNDER_4 = 0.25
+KEEPS_FORENAME_SHARE = 0.75  # of adopted children
 LEFT_CARE_BEFORE_PER_10_000 = 60  # people of 17 to 21, who are now care leavers
 
 NEEDS = {"N1": 64, "N5": 13, "N4": 8, "N2": 4, "N3": 5, "N8": 3, "N6": 2, "N7": 1}
@@ -59,7 +61,7 @@ class LookedAfter:
 
 
 def lives(seed: int, borough: Borough) -> LookedAfter:
-    """The care histories of the borough's children; they go to live where they are placed."""
+    """The care histories of the children of St Helens; they go to live where they are placed."""
     rng = stream(seed, "looked after children")
     starts = _starts(rng, borough)
     foster_homes = _foster_homes(borough)
@@ -98,6 +100,40 @@ def lives(seed: int, borough: Borough) -> LookedAfter:
     return LookedAfter(**frames, leavers=_leavers(rng, borough, frames["spells"]))
 
 
+def adoptions(seed: int, borough: Borough, lives: LookedAfter) -> pd.DataFrame:
+    """Who the adopted children are from their adoption on: a new identity for each, whose number follows those of all people.
+
+    Columns: person, on, identity, nhs_number, forename, middle_name, surname, phone, practice, home (where the adopters
+    live). What links it to the old one is known to nobody but the answer key.
+    """
+    rng = stream(seed, "adoptions")
+    people = borough.people
+    adopted = lives.spells[lives.spells["adopted_on"] <= borough.ends]
+    child, on = adopted["person"].to_numpy(dtype=int), adopted["adopted_on"].to_numpy(dtype=int)
+    last = lives.episodes.drop_duplicates("person", keep="last").set_index("person")
+    home = last["placed_home"].reindex(child).to_numpy(dtype=int)
+    reference = np.flatnonzero(people["is_reference"].to_numpy())
+    adopter = reference[home]  # home n is where household n lives first
+    names = forenames(
+        rng, people["origin"].to_numpy()[adopter], people["sex"].to_numpy()[child], people["born"].to_numpy()[child]
+    )
+    keeps = rng.random(len(child)) < KEEPS_FORENAME_SHARE
+    return pd.DataFrame(
+        {
+            "person": child,
+            "on": on,
+            "identity": len(people) + np.arange(len(child)),
+            "nhs_number": borough.spare_nhs_numbers[: len(child)],
+            "forename": np.where(keeps, people["forename"].to_numpy()[child], names),
+            "middle_name": people["middle_name"].to_numpy()[adopter],
+            "surname": borough.surnames.on(adopter, on),
+            "phone": people["phone"].to_numpy()[adopter],
+            "practice": people["practice"].to_numpy()[adopter],
+            "home": home,
+        }
+    )
+
+
 def birthday(born: int, years: int) -> int:
     """The day on which somebody becomes so many years old."""
     of = date_of(born)
@@ -110,7 +146,7 @@ def birthday(born: int, years: int) -> int:
 def _starts(rng: np.random.Generator, borough: Borough) -> dict[int, int]:
     born = borough.people["born"].to_numpy()
     household = borough.people["household"].to_numpy()
-    is_child = borough.people["parent"].to_numpy() >= 0
+    is_child = (borough.people["parent"].to_numpy() >= 0) & borough.live_in("st_helens")
     now = np.flatnonzero(is_child & (born < borough.begins - 30) & (born > borough.begins - 17.5 * YEAR))
     later = np.flatnonzero(is_child & (born < borough.ends - 30) & (born > borough.begins - 16.5 * YEAR))
     years = (borough.ends - borough.begins) / YEAR
@@ -143,6 +179,7 @@ def _foster_homes(borough: Borough) -> np.ndarray:
     people = borough.people
     carers = (
         people["is_reference"]
+        & borough.live_in("st_helens")
         & (people["partner"] >= 0)
         & people["born"].between(borough.begins - 60 * YEAR, borough.begins - 40 * YEAR)
     )
@@ -152,7 +189,8 @@ def _foster_homes(borough: Borough) -> np.ndarray:
 def _leavers(rng: np.random.Generator, borough: Borough, spells: pd.DataFrame) -> pd.DataFrame:
     """Young people who were looked after at 16: some of long ago, and those whose care ended at 18."""
     born = borough.people["born"].to_numpy()
-    pool = np.flatnonzero((born < borough.begins - 18.2 * YEAR) & (born > borough.begins - 21 * YEAR))
+    of_an_age = (born < borough.begins - 18.2 * YEAR) & (born > borough.begins - 21 * YEAR)
+    pool = np.flatnonzero(of_an_age & borough.live_in("st_helens"))
     pool = pool[~np.isin(pool, spells["person"])]
     chosen = np.sort(rng.permutation(pool)[: max(3, round(len(pool) * LEFT_CARE_BEFORE_PER_10_000 / 10_000))])
     earlier = pd.DataFrame({"person": chosen, "left_on": [birthday(int(born[person]), 18) for person in chosen]})

@@ -36,7 +36,7 @@ COLUMNS = (
 
 
 def events(seed: int, borough: Borough, stays: pd.DataFrame) -> pd.DataFrame:
-    """All events of adult social care, one row each, in the order in which they start.
+    """All events of adult social care of all three councils, one row each, in the order in which they start.
 
     Columns as in `COLUMNS`; `kind` is Request, Assessment, Service or Review; `ends` is NEVER for what goes
     on. People who enter a care home move there in `borough`.
@@ -133,11 +133,12 @@ def _supported_already(rng: np.random.Generator, book: _Book) -> np.ndarray:
 def _journeys(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, supported: np.ndarray) -> pd.DataFrame:
     """First requests: after a stay in hospital, or from the community. One a person at most, the earlier of the two."""
     people = borough.people
-    born, died, frailty = (people[name].to_numpy() for name in ("born", "died", "frailty"))
+    born, died = (people[name].to_numpy() for name in ("born", "died"))
     person, discharged = stays["person"].to_numpy(), stays["discharged"].to_numpy()
     years = age(born[person], discharged)
     asks = ~stays["is_planned"].to_numpy() & (discharged - stays["admitted"].to_numpy() >= 2) & (died[person] > discharged + 3)
-    share = _share(years, ASKS_AFTER_A_STAY) * np.clip(0.4 + 0.6 * frailty[person], 0.4, 2)
+    asks &= (stays["destination"] != "85").to_numpy()  # whoever lives in a care home, or goes to one from there, has help
+    share = _share(years, ASKS_AFTER_A_STAY) * np.clip(0.4 + 0.6 * borough.frailty(person, discharged), 0.4, 2)
     share = share * np.where((stays["reason"] == "fall").to_numpy(), 1.7, 1.0)
     asks &= ~supported[person] & (rng.random(len(stays)) < share)
     chosen = stays[asks]
@@ -151,8 +152,9 @@ def _journeys(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, s
             "plan": pick(rng, list(AFTER_A_REQUEST), list(AFTER_A_REQUEST.values()), len(chosen)),
         }
     )
-    years = age(born, (borough.begins + borough.ends) // 2)
-    rate = _share(years, CALLS_PER_YEAR) * np.where(years >= 65, frailty, 1.0)
+    middle = (borough.begins + borough.ends) // 2
+    years = age(born, middle)
+    rate = _share(years, CALLS_PER_YEAR) * np.where(years >= 65, borough.frailty(borough.everybody, middle), 1.0)
     asked = borough.begins + (rng.exponential(1 / np.maximum(rate, 1e-9)) * YEAR).clip(max=NEVER).astype(int)
     caller = np.flatnonzero(~supported & (years >= 18) & (asked < np.minimum(borough.ends, died)))
     calls = pd.DataFrame(
@@ -294,7 +296,7 @@ def _support_at_home(rng: np.random.Generator, book: _Book) -> None:
         review_reason="Unplanned review",
         outcome="Progress to Support Planning / Services",
     )
-    borough.move(entering, day_of, rng.integers(borough.first_care_home, len(borough.homes), len(entering)))
+    borough.move(entering, day_of, borough.care_homes_for(rng, entering))
     _care_home(rng, book, entering, day_of)
 
     partner = borough.people["partner"].to_numpy()[person]

@@ -1,8 +1,6 @@
-"""What the council sends: adult social care, the return on looked-after children, and the children's person file."""
+"""What the council sends: of adults and children in its care, of its front door, and of what it keeps for the partnership."""
 
 from __future__ import annotations
-
-from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -10,149 +8,43 @@ import pandas as pd
 from cares.contracts import Period, Table
 from cares.simulator import homes, identifiers, wording
 from cares.simulator.days import NEVER, age, date_of, day, uk
+from cares.simulator.lives.community import Community
 from cares.simulator.lives.looked_after import LookedAfter, birthday
+from cares.simulator.organisations import adult_social_care, front_door
+from cares.simulator.organisations.childrens_contacts import ChildrensContacts
+from cares.simulator.organisations.money import UnitCosts
+from cares.simulator.organisations.shared_record import RecordPermissions
 from cares.simulator.records import Records
 from cares.simulator.residents import Borough
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story
 
-PROVIDERS = ("Northway Home Care", "Sutton Support at Home", "Bright Days Care, St Helens", "Carr Mill Care")
+CONTACTS_COUNT_FOR = 365  # days during which the person file holds a child that somebody made contact about
 
 
 def feeds(story: Story) -> list[Sender]:
     """What the council sends."""
-    lives, events = story.looked_after, story.social_care
-    children = np.concatenate([lives.spells["person"].to_numpy(), lives.leavers["person"].to_numpy()])
-    adults = np.concatenate([events["person"].to_numpy(), events["linked_person"].dropna().to_numpy(dtype=int)])
-    known_adults = story.register("council", "cld", "adult_social_care", "0{:07d}", adults)
+    lives, contacts, decisions = story.looked_after, story.childrens_contacts, story.permissions
+    children = np.concatenate([table["person"].to_numpy(dtype=int) for table in (lives.spells, lives.leavers, contacts)])
     known_children = story.register("council", "person_file", "childrens_social_care", "4{:05d}", children)
+    # The desk finds people in the record, which has their numbers from their practices.
+    decided = story.register(
+        "council", "record_permissions", "general_practice", "R{:07d}", decisions["person"].to_numpy(dtype=int)
+    )
     return [
-        AdultSocialCare(story.borough, events, known_adults, story.told.la_code),
-        LookedAfterChildren(story.borough, lives, known_children),
-        ChildrensPersonFile(story.borough, lives, known_children),
+        adult_social_care.feed(story, "council", "st_helens", "0{:07d}", story.told.la_code),
+        LookedAfterChildren(story.borough, lives, story.community, known_children),
+        ChildrensPersonFile(lives, contacts, known_children),
+        ChildrensContacts(contacts, known_children),
+        *front_door.feeds(story),
+        RecordPermissions(decisions, decided, day(story.told.first_daily)),
+        UnitCosts(),
     ]
-
-
-def practice_names() -> np.ndarray:
-    """The names of the GP practices, by number."""
-    return np.array([name.replace("_", " ") for name in homes.places()["gp_practices"].split()], dtype=object)
 
 
 def practice_codes() -> np.ndarray:
     """The codes of the GP practices, by number: of the right shape, invented."""
-    return np.array([f"Y99{number:03d}" for number in range(1, len(practice_names()) + 1)], dtype=object)
-
-
-def text_of(values: np.ndarray, style: str = "{:.2f}") -> np.ndarray:
-    """Numbers as text; not a number is blank."""
-    return np.array(["" if value != value else style.format(value) for value in values], dtype=object)
-
-
-class AdultSocialCare:
-    """Each quarter, every event of the twelve months that end with it, as adult social care knew it on the last day."""
-
-    slug = "council/adult_social_care"
-
-    def __init__(self, borough: Borough, events: pd.DataFrame, records: Records, la_code: str) -> None:
-        self.borough, self.events, self.records, self.la_code = borough, events, records, la_code
-        self.reference = np.array([f"E{number:07d}" for number in range(1, len(events) + 1)], dtype=object)
-
-    def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]:
-        """The submission of a quarter."""
-        end = day(period.end)
-        begin = day(date(period.end.year - (period.end.month < 12), period.end.month % 12 + 1, 1))
-        chosen = ((self.events["starts"] <= end) & (self.events["ends"] >= begin)).to_numpy()
-        events, reference = self.events[chosen], self.reference[chosen]
-        persons = events["person"].to_numpy()
-        records = self.records
-        record = records.of(persons, end)
-        records.is_used[record] = True
-        ended = events["ends"].to_numpy() <= end
-        linked = events["linked_person"].to_numpy(dtype=float)
-        home = self.borough.homes.iloc[records.homes.on(record, end)]
-        tenure = np.where(home["is_sheltered"], "sheltered", home["tenure"])
-        is_carer = (events["client"] == "Carer").to_numpy()
-        is_service = (events["kind"] == "Service").to_numpy()
-        years = age(records.born[record], end)
-        component = events["component"].to_numpy()
-        cared_for = np.full(len(events), "", dtype=object)
-        has_linked = linked == linked
-        carers = records.of(linked[has_linked].astype(int), end)
-        cared_for[has_linked] = records.local_id[carers]
-        provider = persons % len(PROVIDERS)
-        at_home, in_home = (
-            component == "Home Support",
-            np.isin(component, ["Long Term Residential Care", "Long Term Nursing Care"]),
-        )
-        provider_name = np.where(
-            at_home, np.array(PROVIDERS, dtype=object)[provider], np.where(in_home, home["care_home_name"], "")
-        )
-        provider_id = np.array([f"1-9900{number:05d}" for number in range(200)], dtype=object)
-        home_number = np.clip(home.index.to_numpy() - self.borough.first_care_home, 0, 150) + 10
-        route = events["route"].to_numpy()
-        sex = {"F": "Female", "M": "Male", "U": "Unknown"}
-        columns: dict[str, np.ndarray | str] = {
-            "LA Code": self.la_code,
-            "Reporting Period Start Date": uk(np.array([begin]))[0],
-            "Reporting Period End Date": uk(np.array([end]))[0],
-            "NHS Number": records.nhs_number[record],
-            "LA Person Unique Identifier": records.local_id[record],
-            "First Name": records.forename[record],
-            "Last Name": records.surname(record, end),
-            "GP Practice Name": practice_names()[records.practice[record]],
-            "GP Practice Code": practice_codes()[records.practice[record]],
-            "Gender": wording.translate(records.sex[record], sex),
-            "Ethnicity": wording.ethnicity(records.ethnicity[record], wording.ADULT_SOCIAL_CARE),
-            "Date of Birth": uk(records.born[record]),
-            "Date of Death": uk(np.where(records.died[record] <= end, records.died[record], NEVER)),
-            "Client Type": events["client"].to_numpy(),
-            "Primary Support Reason": self._support_reason(persons, is_carer),
-            "Postcode": records.postcode(record, end),
-            "Accommodation Status": wording.translate(tenure, wording.ACCOMMODATION),
-            "Employment Status": np.where(years >= 66, "Not in paid employment: Not actively seeking work or retired", "Unknown"),
-            "Has Unpaid Carer": np.where(self.borough.people["partner"].to_numpy()[persons] >= 0, "Yes", "No"),
-            "Autism Spectrum Disorder (ASD)": np.where(persons % 97 == 0, "Yes", "No"),
-            "Visual Impairment": "Unknown",
-            "Hearing Impairment": "Unknown",
-            "Dementia": np.where(self._has(persons, "F03X", "G309"), "Yes", "No"),
-            "Client Funding Status": np.where(is_service & ~is_carer, "Fully social care funded", ""),
-            "Event Type": events["kind"].to_numpy(),
-            "Event Reference": reference,
-            "Event Start Date": uk(events["starts"].to_numpy()),
-            "Event End Date": uk(np.where(ended, events["ends"].to_numpy(), NEVER)),
-            "Event Description": events["note"].to_numpy(),
-            "Event Outcome": np.where(ended, events["outcome"].to_numpy(), ""),
-            "Request: Route of Access": route,
-            "Assessment Type": events["assessment"].to_numpy(),
-            "Eligible Needs Identified": events["needs"].to_numpy(),
-            "Method of Assessment": np.where(events["kind"] == "Assessment", "Face to face", ""),
-            "No. of adults being cared for": np.where(has_linked, "1", ""),
-            "Adult 1 Linked Person ID": cared_for,
-            "Service Type": events["component_type"].to_numpy(),
-            "Service Component": component,
-            "Delivery Mechanism": events["delivery"].to_numpy(),
-            "Provider CQC Location Name": provider_name,
-            "Provider CQC Location ID": np.where(at_home, provider_id[provider], np.where(in_home, provider_id[home_number], "")),
-            "Review Reason": events["review_reason"].to_numpy(),
-            "Method of Review": np.where(events["kind"] == "Review", "Face to face", ""),
-            "Unit Cost": text_of(events["unit_cost"].to_numpy(dtype=float)),
-            "Cost Frequency (Unit Type)": events["cost_per"].to_numpy(),
-            "Planned units per week": text_of(events["units"].to_numpy(dtype=float)),
-        }
-        return {"events": Sheet(len(events), columns)}
-
-    def _has(self, persons: np.ndarray, *codes: str) -> np.ndarray:
-        return self.borough.conditions[list(codes)].to_numpy()[persons].any(axis=1)
-
-    def _support_reason(self, persons: np.ndarray, is_carer: np.ndarray) -> np.ndarray:
-        reason = np.where(
-            persons % 3 == 0, "Physical Support: Access & mobility only", "Physical Support: Personal care support"
-        ).astype(object)
-        reason[self._has(persons, "F03X", "G309")] = "Support with Memory & Cognition"
-        reason[self._has(persons, "F329") & (persons % 2 == 0)] = "Mental Health Support"
-        reason[self._has(persons, "F819")] = "Learning Disability Support"
-        reason[is_carer] = "Social Support: Support to Carer"
-        return reason
+    return homes.practices()["code"].to_numpy()
 
 
 class LookedAfterChildren:
@@ -160,8 +52,8 @@ class LookedAfterChildren:
 
     slug = "council/looked_after_children"
 
-    def __init__(self, borough: Borough, lives: LookedAfter, records: Records) -> None:
-        self.borough, self.lives, self.records = borough, lives, records
+    def __init__(self, borough: Borough, lives: LookedAfter, community: Community, records: Records) -> None:
+        self.borough, self.lives, self.community, self.records = borough, lives, community, records
 
     def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]:
         """The tables that the return of the year has."""
@@ -280,7 +172,7 @@ class LookedAfterChildren:
                 "HEALTH_CHECK": flag(share(88, salt=4), years < 5),
                 "IMMUNISATIONS": flag(share(87, salt=5)),
                 "TEETH_CHECK": flag(share(84, salt=6)),
-                "HEALTH_ASSESSMENT": flag(share(89, salt=7)),
+                "HEALTH_ASSESSMENT": flag(self.community.assessed_in_time(persons, self._born(chosen), year_ago, self.end)),
                 "SUBSTANCE_MISUSE": flag(misuse),
                 "INTERVENTION_RECEIVED": flag(received, misuse),
                 "INTERVENTION_OFFERED": flag(share(60, salt=8), misuse & ~received),
@@ -331,12 +223,15 @@ class LookedAfterChildren:
 
 
 class ChildrensPersonFile:
-    """Each month, everybody whom the children's return may name, with the details on file at the month's end."""
+    """Each month, everybody whom the children's return may name and whom a contact of the last twelve months was about.
+
+    The details are those on file at the month's end.
+    """
 
     slug = "council/childrens_person_file"
 
-    def __init__(self, borough: Borough, lives: LookedAfter, records: Records) -> None:
-        self.records = records
+    def __init__(self, lives: LookedAfter, contacts: pd.DataFrame, records: Records) -> None:
+        self.records, self.contacts = records, contacts
         known = pd.concat([lives.spells[["person", "starts"]], lives.leavers[["person"]].assign(starts=0)])
         self.known = known.groupby("person", as_index=False)["starts"].min()
 
@@ -344,7 +239,9 @@ class ChildrensPersonFile:
         """The file of a month."""
         end = day(period.end)
         records = self.records
-        record = records.of(self.known["person"][self.known["starts"] <= end].to_numpy(), end)
+        contacts = self.contacts
+        lately = contacts["person"][contacts["on"].between(end - CONTACTS_COUNT_FOR, end)].to_numpy()
+        record = records.of(np.union1d(self.known["person"][self.known["starts"] <= end].to_numpy(), lately), end)
         records.is_used[record] = True
         nhs_number = records.nhs_number[record]
         return {

@@ -1,4 +1,4 @@
-"""What the hospital trust sends: admitted patient care, one row an episode, in the columns of the national extract."""
+"""What the hospital trust sends. Here: admitted patient care, one row an episode, in the columns of the national extract."""
 
 from __future__ import annotations
 
@@ -9,14 +9,20 @@ from cares.contracts import Period, Table
 from cares.simulator import wording
 from cares.simulator.chance import stream
 from cares.simulator.days import NEVER, age, day, iso
+from cares.simulator.lives.emergency import CENTRE, DEPARTMENT
 from cares.simulator.lives.hospital import SECONDARY_DIAGNOSES
+from cares.simulator.organisations.community import CommunityServices, clock, commissioner
 from cares.simulator.organisations.council import practice_codes
+from cares.simulator.organisations.delayed_transfers import DelayedTransfers
+from cares.simulator.organisations.emergency import ClinicalLists, EmergencyCare
+from cares.simulator.organisations.hospital import clinical_function, trace_status
+from cares.simulator.organisations.outpatients import Outpatients
 from cares.simulator.records import Records
 from cares.simulator.residents import Borough
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story
 
-PROVIDER, SITE, COMMISSIONER = "RBN", "RBN01", "01X"
+PROVIDER, SITE = "RBN", "RBN01"
 READY_DATE_RECORDED = 0.6  # of the days on which somebody was fit to leave; assumed
 CDS_TYPE = {"birth": "120", "delivery": "140"}
 
@@ -24,10 +30,20 @@ CDS_TYPE = {"birth": "120", "delivery": "140"}
 def feeds(story: Story) -> list[Sender]:
     """What the trust sends."""
     mothers = story.stays["mother"].to_numpy()
-    patients = story.register(
-        "sthk", "apc", "hospital", "7{:06d}", np.concatenate([story.stays["person"].to_numpy(), mothers[mothers >= 0]])
-    )
-    return [AdmittedPatientCare(story.seed, story.borough, story.stays, story.episodes, story.secondary, patients)]
+    # Admissions and appointments are booked in one system, so their patients have one numbering.
+    persons = [story.stays["person"].to_numpy(), mothers[mothers >= 0], story.outpatients["person"].to_numpy()]
+    patients = story.register("sthk", "apc", "hospital", "7{:06d}", np.concatenate(persons))
+    return [
+        AdmittedPatientCare(story.seed, story.borough, story.stays, story.episodes, story.secondary, patients),
+        Outpatients(story, patients),
+        EmergencyCare(story, "sthk/emergency_care", DEPARTMENT, PROVIDER, "ED{:06d}"),
+        EmergencyCare(story, "sthk/urgent_treatment_centre", CENTRE, PROVIDER, "UT{:06d}"),
+        DelayedTransfers(
+            "sthk/delayed_transfers", PROVIDER, "St Helens and Knowsley Teaching Hospitals NHS Trust", "Acute", story.delays
+        ),
+        ClinicalLists(),
+        CommunityServices(story, "sthk/iv_therapy", ["IV therapy"], "V{:06d}"),
+    ]
 
 
 class AdmittedPatientCare:
@@ -39,9 +55,8 @@ class AdmittedPatientCare:
         self, seed: int, borough: Borough, stays: pd.DataFrame, episodes: pd.DataFrame, secondary: np.ndarray, records: Records
     ) -> None:
         self.borough, self.stays, self.episodes, self.secondary, self.records = borough, stays, episodes, secondary, records
-        rng = stream(seed, "clock of the hospital")
+        rng = stream(seed, "admitted patient care")
         self.spell_number = np.array([f"S{number:08d}" for number in rng.permutation(len(stays) * 2)[: len(stays)]], dtype=object)
-        self.admitted_at, self.discharged_at = (_clock(rng, len(stays)) for _ in range(2))
         self.ready_recorded = rng.random(len(stays)) < READY_DATE_RECORDED
         self.discharged = stays["discharged"].to_numpy()[episodes["stay"]]
 
@@ -65,7 +80,8 @@ class AdmittedPatientCare:
         in_care_home = self.borough.residences.on(stays["person"].to_numpy(), admitted) >= self.borough.first_care_home
         source = np.where(in_care_home & (stays["source"] == "19"), "85", stays["source"])
         function = stays["function"].to_numpy()
-        admission_unit = ~is_last & (starts == admitted) & (stays["specialty"] == "300")
+        in_admissions_unit = ~is_last & (starts == admitted)
+        pays = commissioner(self.borough.people["council"].to_numpy()[stays["person"]], discharged)
         baby = stays["baby"].to_numpy()
         is_birth = (stays["reason"] == "birth").to_numpy()
         is_day_case = stays["is_day_case"].to_numpy()
@@ -96,7 +112,7 @@ class AdmittedPatientCare:
             "Birth Weight": np.where(is_birth, (2400 + stays["person"].to_numpy() % 1900).astype(str).astype(object), ""),
             "Live or Still Birth": np.where(is_birth, "1", ""),
             "Ethnic Group": wording.ethnicity(records.ethnicity[record], wording.HOSPITAL),
-            "NHS Number Trace Status": np.where(nhs_number == "", "03", np.where(record % 40 == 0, "02", "01")),
+            "NHS Number Trace Status": trace_status(nhs_number, record),
             "Sex": sex,
             "Name Format Code": "1",
             "Person Given Name": records.forename[record],
@@ -104,7 +120,7 @@ class AdmittedPatientCare:
             "Address Format Code": "1",
             "Patient Usual Address": records.address(record, discharged),
             "Postcode": records.postcode(record, discharged),
-            "Organisation Code (Residence Responsibility)": COMMISSIONER,
+            "Organisation Code (Residence Responsibility)": pays,
             "Hospital Provider Spell Number": spell,
             "Administrative Category": "01",
             "Patient Classification": np.where(is_day_case, "2", "1"),
@@ -113,9 +129,9 @@ class AdmittedPatientCare:
             "Discharge Method (Hospital Provider Spell)": stays["discharge_method"].to_numpy(),
             "Source of Admission (Hospital Provider Spell)": source,
             "Start Date (Hospital Provider Spell)": iso(admitted),
-            "Start Time (Hospital Provider Spell)": np.where(admitted == discharged, "08:15:00", self.admitted_at[stay]),
+            "Start Time (Hospital Provider Spell)": clock(stays["admitted_minute"].to_numpy()),
             "Discharge Date (From Hospital Provider Spell)": iso(discharged),
-            "Discharge Time (Hospital Provider Spell)": np.where(admitted == discharged, "16:40:00", self.discharged_at[stay]),
+            "Discharge Time (Hospital Provider Spell)": clock(stays["discharged_minute"].to_numpy()),
             "Episode Number": number,
             "Last Episode In Spell Indicator": np.where(is_last, "1", "2"),
             "Neonatal Level of Care": np.where(is_birth, "0", ""),
@@ -123,18 +139,16 @@ class AdmittedPatientCare:
             "Start Date (Consultant Episode)": iso(starts),
             "End Date (Consultant Episode)": iso(ends),
             "Organisation Code Code of Provider": PROVIDER,
-            "Organisation Code Code of Commissioner": COMMISSIONER,
+            "Organisation Code Code of Commissioner": pays,
             "Main Specialty Code": stays["specialty"].to_numpy(),
-            "Treatment Function Code": np.where(admission_unit, "300", function),
+            "Treatment Function Code": np.where(in_admissions_unit, clinical_function(stays), function),
             "Diagnosis Scheme In Use (ICD)": "02",
             "Procedure Scheme In Use (OPCS)": np.where(procedure != "", "02", ""),
             "Site Code (of Treatment) At Episode Start Date": SITE,
             "Site Code (of Treatment) at Episode End Date": SITE,
             "Practice Code of Registered GP": practice_codes()[records.practice[record]],
             "Intended Management": np.where(is_day_case, "2", np.where(planned, "1", "8")),
-            "Decided To Admit Date (For This Provider)": iso(
-                np.where(planned, admitted - 20 - stays["person"].to_numpy() % 120, NEVER)
-            ),
+            "Decided To Admit Date (For This Provider)": iso(stays["decided"].to_numpy()),
             "Number of Babies": np.where(baby >= 0, "1", ""),
             "Delivery Date": iso(np.where(baby >= 0, self.borough.people["born"].to_numpy()[np.maximum(baby, 0)], NEVER)),
             "Local Patient Identifier (Mother)": np.where(with_mother, records.local_id[mother_record], ""),
@@ -156,8 +170,3 @@ class AdmittedPatientCare:
         for place in range(SECONDARY_DIAGNOSES):
             columns[f"Secondary Diagnosis (ICD) {place + 1}"] = self.secondary[first:last, place]
         return {"episodes": Sheet(len(episodes), columns)}
-
-
-def _clock(rng: np.random.Generator, size: int) -> np.ndarray:
-    times = np.array([f"{hour:02d}:{minute:02d}:00" for hour in range(24) for minute in range(0, 60, 5)], dtype=object)
-    return times[rng.integers(0, len(times), size)]

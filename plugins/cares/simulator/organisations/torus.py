@@ -1,4 +1,4 @@
-"""What Torus sends: its tenancies and the people who live in them, as they stand at the end of each month."""
+"""What Torus sends: its tenancies and the people who live in them, and what happens in its homes."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pandas as pd
 from cares.contracts import Period, Table
 from cares.simulator.chance import pick, stream
 from cares.simulator.days import ALWAYS, NEVER, day, uk
+from cares.simulator.lives.neighbourhood import Neighbourhood
 from cares.simulator.records import Records
 from cares.simulator.residents import Borough
 from cares.simulator.sheets import Sheet
@@ -16,13 +17,16 @@ from cares.simulator.story import Sender, Story
 TENURES = {"Assured": 55, "Secure": 20, "Assured Shorthold": 12, "Starter": 9, "Fixed Term": 4}
 RELATIONSHIPS = {"partner": "Partner", "child": "Child", "sharer": "Lodger"}
 ENDED_ARE_SHOWN_FOR_DAYS = 90
+ARREARS_BANDS = {0: "None", 4: "Under 4 Weeks", 8: "4 to 8 Weeks", 13: "9 to 13 Weeks"}  # up to so many weeks of rent
+MOST_ARREARS = "Over 13 Weeks"
 
 
 def feeds(story: Story) -> list[Sender]:
     """What Torus sends."""
     members = stays_in_homes(story.borough)
     tenants = story.register("torus", "housing", "housing", "T{:07d}", members["person"].to_numpy())
-    return [Tenancies(story.seed, story.borough, members, tenants)]
+    tenancies = Tenancies(story.seed, story.borough, members, tenants)
+    return [tenancies, Neighbourhoods(story.borough, story.neighbourhood, tenancies)]
 
 
 def stays_in_homes(borough: Borough) -> pd.DataFrame:
@@ -130,3 +134,130 @@ class Tenancies:
             },
         )
         return {"tenancies": tenancies, "household_members": household_members}
+
+
+class Neighbourhoods:
+    """Alerts, adaptations and arrears as they stand at the end of a month; repairs and cases that changed in it.
+
+    Arrears are told of the tenancies that are behind, or were a month ago.
+    """
+
+    slug = "torus/neighbourhoods"
+
+    def __init__(self, borough: Borough, neighbourhood: Neighbourhood, tenancies: Tenancies) -> None:
+        self.borough, self.lives, self.tenancies = borough, neighbourhood, tenancies
+        self.tenancy_of = np.full(len(borough.homes), -1)
+        self.tenancy_of[tenancies.homes] = np.arange(len(tenancies.homes))
+
+    def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]:
+        """The five files of a month."""
+        first, end = day(period.start), day(period.end)
+        return {
+            "alerts": self._alerts(end),
+            "repairs": self._repairs(first, end),
+            "anti_social_behaviour": self._cases(first, end),
+            "adaptations": self._adaptations(end),
+            "arrears": self._arrears(first, end),
+        }
+
+    def _let(self, table: pd.DataFrame, on: np.ndarray | int) -> np.ndarray:
+        """Whether the home of each row was let on a day, or on a day of its own."""
+        tenancy = self.tenancy_of[table["home"].to_numpy()]
+        return (tenancy >= 0) & (self.tenancies.begun[tenancy] <= on) & (on <= self.tenancies.ended[tenancy])
+
+    def _reference(self, table: pd.DataFrame) -> np.ndarray:
+        return self.tenancies.reference[self.tenancy_of[table["home"].to_numpy()]]
+
+    def _home(self, table: pd.DataFrame) -> dict[str, np.ndarray | str]:
+        homes = self.borough.homes.iloc[table["home"].to_numpy()]
+        return {
+            "Property Reference": homes["property_reference"].to_numpy(),
+            "UPRN": homes["uprn"].to_numpy(),
+            "Tenancy Reference": self._reference(table),
+        }
+
+    def _alerts(self, end: int) -> Sheet:
+        members = self.tenancies.members
+        here = members[(members["moved_in"] <= end) & (members["moved_out"] > end)]
+        alerts = self.lives.alerts
+        alerts = alerts[(alerts["starts"] <= end) & (alerts["ends"] > end - ENDED_ARE_SHOWN_FOR_DAYS)]
+        alerts = alerts.merge(here[["person", "tenancy"]].drop_duplicates("person"), on="person")
+        records = self.tenancies.records
+        record = records.of(alerts["person"].to_numpy(), end)
+        records.is_used[record] = True
+        return Sheet(
+            len(alerts),
+            {
+                "Alert Reference": alerts["number"].to_numpy(),
+                "Person Reference": records.local_id[record],
+                "Tenancy Reference": self.tenancies.reference[alerts["tenancy"].to_numpy()],
+                "Alert Code": alerts["code"].to_numpy(),
+                "Start Date": uk(alerts["starts"].to_numpy()),
+                "End Date": uk(np.where(alerts["ends"] <= end, alerts["ends"], NEVER)),
+            },
+        )
+
+    def _repairs(self, first: int, end: int) -> Sheet:
+        repairs = self.lives.repairs
+        changed = repairs[["reported", "inspected", "completed"]].to_numpy()
+        now = ((changed >= first) & (changed <= end)).any(axis=1) & (changed[:, 0] <= end)
+        chosen = repairs[now & self._let(repairs, changed[:, 0])]
+        return Sheet(
+            len(chosen),
+            {"Job Reference": chosen["number"].to_numpy()}
+            | self._home(chosen)
+            | {
+                "Category": chosen["category"].to_numpy(),
+                "Priority": chosen["priority"].to_numpy(),
+                "Damp and Mould": np.where(chosen["is_damp"], "Y", "N"),
+                "Reported Date": uk(chosen["reported"].to_numpy()),
+                "Inspected Date": uk(np.where(chosen["inspected"] <= end, chosen["inspected"], NEVER)),
+                "Completed Date": uk(np.where(chosen["completed"] <= end, chosen["completed"], NEVER)),
+            },
+        )
+
+    def _cases(self, first: int, end: int) -> Sheet:
+        cases = self.lives.cases
+        opened, closed = cases["opened"].to_numpy(), cases["closed"].to_numpy()
+        now = (opened <= end) & ((opened >= first) | ((closed >= first) & (closed <= end)))
+        chosen = cases[now & self._let(cases, opened)]
+        return Sheet(
+            len(chosen),
+            {
+                "Case Reference": chosen["number"].to_numpy(),
+                "Tenancy Reference": self._reference(chosen),
+                "Role": chosen["role"].to_numpy(),
+                "Category": chosen["category"].to_numpy(),
+                "Opened Date": uk(chosen["opened"].to_numpy()),
+                "Closed Date": uk(np.where(chosen["closed"] <= end, chosen["closed"], NEVER)),
+            },
+        )
+
+    def _adaptations(self, end: int) -> Sheet:
+        found = self.lives.adaptations
+        there = (found["requested"] <= end) & (found["removed"] > end - ENDED_ARE_SHOWN_FOR_DAYS)
+        chosen = found[there.to_numpy() & (self.tenancy_of[found["home"].to_numpy()] >= 0)]
+        # An empty home keeps what was put in for its last tenant.
+        home = self._home(chosen) | {"Tenancy Reference": np.where(self._let(chosen, end), self._reference(chosen), "")}
+        return Sheet(
+            len(chosen),
+            {"Adaptation Reference": chosen["number"].to_numpy()}
+            | home
+            | {
+                "Adaptation Type": chosen["kind"].to_numpy(),
+                "Requested Date": uk(chosen["requested"].to_numpy()),
+                "Completed Date": uk(np.where(chosen["completed"] <= end, chosen["completed"], NEVER)),
+                "Removed Date": uk(np.where(chosen["removed"] <= end, chosen["removed"], NEVER)),
+            },
+        )
+
+    def _arrears(self, first: int, end: int) -> Sheet:
+        table = self.lives.arrears
+        weeks, before = self.lives.weeks_behind(end), self.lives.weeks_behind(first - 1)
+        told = ((weeks > 0) | (before > 0)) & self._let(table, end)
+        chosen, weeks = table[told], weeks[told]
+        band = np.array([*ARREARS_BANDS.values(), MOST_ARREARS], dtype=object)[np.searchsorted(list(ARREARS_BANDS), weeks)]
+        return Sheet(
+            len(chosen),
+            {"Tenancy Reference": self._reference(chosen), "Arrears Band": band, "As At Date": uk(np.array([end]))[0]},
+        )
