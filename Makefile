@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 VALIDATOR := .venv-903
+SERVERS := .venv-servers
 PYTHONS := python3 python3.13 python3.12 python3.11
 
 # No library may report to its makers; uv takes the Python that is here and the system's certificates.
@@ -31,10 +32,10 @@ up: $(INSTALLED) ## start Airflow and the warehouse, and leave them running
 down: ## stop what `make up` started
 	@if [ -e $(INSTALLED) ]; then $(BIN)/cares airflow down; fi
 
-test: $(INSTALLED) ## run all tests (browser tests need Chromium, and are skipped without)
+test: $(INSTALLED) $(SERVERS)/installed ## run all tests (browser tests need Chromium, and are skipped without)
 	@$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
 
-faults: $(INSTALLED) ## put every fault on the list through the pipeline, and show what was expected and seen
+faults: $(INSTALLED) $(SERVERS)/installed ## put every fault on the list through the pipeline, and show what was expected and seen
 	@$(BIN)/python -m pytest --override-ini addopts='--import-mode=importlib --strict-markers -ra' tests/faults
 
 parity: $(INSTALLED) $(VALIDATOR)/installed ## compare our SSDA903 rules with the public validator's (needs Python 3.11; minutes)
@@ -55,10 +56,12 @@ lock: $(INSTALLED) ## choose the newest allowed version of every package again
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock pyproject.toml
 	$(BIN)/uv pip compile --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file tests/parity/requirements.lock tests/parity/requirements.in
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-emit-index-url --no-annotate --no-header --quiet --output-file tests/transports/requirements.lock tests/transports/requirements.in
 
 clean: down ## stop everything, remove the environment and caches; var/ with your data stays
 	@if [ -e $(INSTALLED) ]; then $(BIN)/cares warehouse stop; fi
-	rm -rf $(VENV) $(VALIDATOR) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(VALIDATOR) $(SERVERS) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf plugins/*.egg-info
 
@@ -67,8 +70,13 @@ ifneq ($(shell cat $(INSTALLED) 2>/dev/null),$(CURDIR))
 .PHONY: $(INSTALLED)
 endif
 
-# uv fetches and unpacks in parallel. Its cache goes into the environment where the home folder
+# uv fetches and unpacks in parallel. Its cache goes into our environment where the home folder
 # cannot be written, and is copied from, not linked, where it lies on another file system.
+WITH_CACHE = cache="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$${HOME:-/nonexistent}/.cache}/uv}"; \
+	if ! mkdir -p "$$cache" 2>/dev/null || ! [ -w "$$cache" ]; then cache=$(VENV)/cache; mkdir -p "$$cache"; fi; \
+	export UV_CACHE_DIR="$$cache"; \
+	if [ "$$(df -P "$$cache" | tail -n 1)" != "$$(df -P $(VENV) | tail -n 1)" ]; then export UV_LINK_MODE="$${UV_LINK_MODE:-copy}"; fi
+
 # pip takes over where uv does not reach a package index, because many mirrors are set for pip only.
 $(INSTALLED): requirements.lock pyproject.toml
 	@rm -f $@
@@ -91,10 +99,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@awk '/^uv==/ { found = 1 } found { print } found && !/\\$$/ { exit }' requirements.lock > $(VENV)/uv.txt
 	@$(BIN)/python -m pip install --quiet --no-cache-dir --no-deps --require-hashes -r $(VENV)/uv.txt
 	@echo "3/3 Installing the packages of requirements.lock, about 1 GB: a minute or two the first time"
-	@cache="$${UV_CACHE_DIR:-$${XDG_CACHE_HOME:-$${HOME:-/nonexistent}/.cache}/uv}"; \
-	if ! mkdir -p "$$cache" 2>/dev/null || ! [ -w "$$cache" ]; then cache=$(VENV)/cache; mkdir -p "$$cache"; fi; \
-	export UV_CACHE_DIR="$$cache"; \
-	if [ "$$(df -P "$$cache" | tail -n 1)" != "$$(df -P $(VENV) | tail -n 1)" ]; then export UV_LINK_MODE="$${UV_LINK_MODE:-copy}"; fi; \
+	@$(WITH_CACHE); \
 	if ! $(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode requirements.lock; then \
 		echo "uv could not; trying with pip, which takes longer" >&2; \
 		$(BIN)/python -m pip install --no-deps --require-hashes -r requirements.lock || exit 1; \
@@ -104,7 +109,16 @@ $(INSTALLED): requirements.lock pyproject.toml
 
 # The validator needs libraries that are older than ours, so it has an environment of its own.
 $(VALIDATOR)/installed: tests/parity/requirements.lock | $(INSTALLED)
-	@$(BIN)/uv venv --quiet --clear --python 3.11 $(VALIDATOR)
-	@$(BIN)/uv pip sync --quiet --python $(VALIDATOR)/bin/python --require-hashes tests/parity/requirements.lock || \
-		$(BIN)/python -m pip --python $(VALIDATOR)/bin/python install --quiet --no-deps --require-hashes -r tests/parity/requirements.lock
+	@$(WITH_CACHE); \
+	$(BIN)/uv venv --quiet --clear --python 3.11 $(VALIDATOR) && \
+	{ $(BIN)/uv pip sync --quiet --python $(VALIDATOR)/bin/python --require-hashes tests/parity/requirements.lock || \
+		$(BIN)/python -m pip --python $(VALIDATOR)/bin/python install --quiet --no-deps --require-hashes -r tests/parity/requirements.lock; }
+	@touch $@
+
+# The servers with which transports are tested pin libraries that are older than ours, too.
+$(SERVERS)/installed: tests/transports/requirements.lock | $(INSTALLED)
+	@$(WITH_CACHE); \
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SERVERS) && \
+	{ $(BIN)/uv pip sync --quiet --python $(SERVERS)/bin/python --require-hashes tests/transports/requirements.lock || \
+		$(BIN)/python -m pip --python $(SERVERS)/bin/python install --quiet --no-deps --require-hashes -r tests/transports/requirements.lock; }
 	@touch $@

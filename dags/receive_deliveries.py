@@ -1,32 +1,33 @@
-"""Each organisation's deliveries are collected from its outbox, landed as sent, checked against its contracts and decided.
+"""Each organisation's deliveries are fetched, collected, landed as sent, checked against its contracts and decided.
 
 One DAG for each organisation, so that one that sends late or wrong delays nobody else. A delivery that is refused or
 rejected is red, with what to do about it in its log and on its page (button "Delivery"); the others go on. What is held
-waits for a person: see `handle_deliveries`. Only ids pass from task to task; tried again is what the database interrupted.
+waits for a person: see `handle_deliveries`. Only ids pass from task to task; tried again is what a server interrupted.
 """
 
 from __future__ import annotations
 
-import os
-
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import DAG, CronTriggerTimetable, ObjectStoragePath, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk import DAG, CronTriggerTimetable, get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
 
 from cares import contracts, deliveries
-from cares_pages.delivery_tasks import ACCEPTED, RETRY_WHEN_INTERRUPTED, announce, delivery_task
-
-OUTBOX = ObjectStoragePath(os.environ["CARES_OUTBOX"])
+from cares_pages import connections
+from cares_pages.delivery_tasks import ACCEPTED, RETRY_TRANSPORT, RETRY_WHEN_INTERRUPTED, delivery_task, end_as
 
 
 def receive(organisation: str) -> None:
-    @task
-    def collect() -> list[int]:
-        return deliveries.take(organisation, OUTBOX, get_current_context()["run_id"])
+    @task(map_index_template="{{ task.op_kwargs['feed'] }}", **RETRY_TRANSPORT)
+    def fetch(feed: str) -> None:
+        connections.fetch(feed)
 
-    @task
+    @task(trigger_rule="all_done", **RETRY_TRANSPORT)
+    def collect() -> list[int]:
+        return connections.take(organisation, get_current_context()["run_id"])
+
+    @task(**RETRY_TRANSPORT)
     def not_taken() -> None:
-        if reasons := deliveries.refusals(organisation, OUTBOX):
+        if reasons := connections.refusals(organisation):
             raise AirflowFailException("Not taken: " + "; ".join(reasons))
 
     @delivery_task
@@ -45,25 +46,24 @@ def receive(organisation: str) -> None:
 
     @delivery_task(outlets=[ACCEPTED])
     def decide(delivery: int) -> None:
-        decision = deliveries.decide(delivery)
-        if decision.state == "rejected":
-            raise AirflowFailException(f"Rejected: {decision.reason}. More: cares delivery show {delivery}")
-        if decision.state == "held":
-            raise AirflowSkipException(f"Held: {decision.reason}. More: cares delivery show {delivery}")
-        announce(delivery)
-
-    @delivery_task(trigger_rule="all_done")
-    def tell_sender(delivery: int) -> None:
         from cares.reports import returns
 
+        decision = deliveries.decide(delivery)
         returns.write(delivery)
+        end_as(decision)
+
+    @task(trigger_rule="all_done", **RETRY_TRANSPORT)
+    def tell_senders() -> None:
+        connections.tell_senders(organisation)
 
     collected = collect()
-    checked = check(land.expand(delivery=collected))
-    decided = decide.expand(delivery=checked)
-    collected >> not_taken()
     # A run is as red as its last tasks: without `all_taken`, a rejected delivery would not show in the list of DAGs.
-    decided >> [tell_sender.expand(delivery=checked), EmptyOperator(task_id="all_taken")]
+    all_taken = EmptyOperator(task_id="all_taken")
+    decided = decide.expand(delivery=check(land.expand(delivery=collected)))
+    collected >> not_taken()
+    decided >> [tell_senders(), all_taken]
+    if fetched := connections.fetched_feeds(organisation):
+        fetch.expand(feed=fetched) >> [collected, all_taken]
 
 
 for organisation in contracts.load().organisations.values():

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import psutil
 
-from cares import settings, simulated, warehouse
+from cares import contracts, settings, simulated, warehouse
 from cares.secret_files import read_or_make_secret
 
 LOGIN_NAME = "engineer"
@@ -134,11 +134,14 @@ def new_login() -> Login:
 
 def refuse_real_files() -> None:
     """Raise `AirflowError` if files that nobody made up would be collected under the simulator's sharing agreements."""
-    if simulated.is_simulated() and (real := simulated.not_simulated(outbox())):
+    if not simulated.is_simulated():
+        return
+    elsewhere = [feed.slug for feed in contracts.load().feeds.values() if feed.file.arrives.by != "folder"]
+    if real := [*simulated.not_simulated(outbox()), *elsewhere]:
         raise AirflowError(
             f"This warehouse holds {simulated.WORD}, and its agreements would let in what nobody made up: {real[0]}"
-            f"{' and more' if len(real) > 1 else ''}, in the outbox {outbox()}. For real files use a warehouse of their own: "
-            "CARES_VAR=FOLDER make up"
+            f"{' and more' if len(real) > 1 else ''}, {'which comes from elsewhere' if real == elsewhere else f'in the outbox {outbox()}'}. "
+            "For real files use a warehouse of their own: CARES_VAR=FOLDER make up"
         )
 
 

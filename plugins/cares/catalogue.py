@@ -78,7 +78,9 @@ _HOW_FILES_COME = """\
 Each delivery is a folder in the organisation's outbox, `<organisation>/<feed>/<period>`, with one file for each table, named
 after it; a word of one's own may follow the period (`2019-03__corrected`). It is taken when it holds a file whose name ends
 in `.done`, or when nothing in it has changed for a minute. Transfers that keep the times of the files write the `.done` file.
-A column is known by its header, in any order.
+A column is known by its header, in any order. The word after `by` in the feed's contract says which way it comes: the outbox
+is a folder here, a bucket (`object storage`), a folder of a server that we ask (`sftp`, `https`), or each delivery is a message
+(`mesh`). The letter, and the list of lines to mend, go back the same way.
 
 - **A zip file** in the folder is unpacked: files side by side, without folders, passwords or other archives. So is a file
   that is packed by itself (`tenancies.csv.gz`).

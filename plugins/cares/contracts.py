@@ -379,10 +379,22 @@ class TableFile(ContractPart):
         return f" any more; write its new header {now!r}" if now else ""
 
 
+class Mesh(ContractPart):
+    """Between which mailboxes, and as what, a feed comes by MESH. Mailboxes and workflows are public names, no secrets."""
+
+    mailbox: Text = Field(description="the mailbox of the sender; a message of the workflow from any other is refused")
+    workflow: Text = Field(description="the workflow of the messages that are deliveries, like CARES_CSDS")
+    returns_workflow: Text = Field(description="the workflow of the letters and lists that go back, like CARES_CSDS_RETURN")
+
+
 class Arrives(ContractPart):
     """How and when a feed comes."""
 
-    by: Literal["folder"]
+    by: Literal["folder", "sftp", "mesh", "object storage", "https"]
+    connection: Text | None = Field(
+        None, description="the Airflow connection that says where and with which login; left out: cares_<organisation>"
+    )
+    mesh: Mesh | None = Field(None, description="for a feed that comes by mesh: its mailbox and workflows")
     every: PeriodKind
     due_days_after_period: int = Field(ge=0)
     missing_days_after_due: int = Field(14, ge=0, description="days after the due day on which it is late and not yet missing")
@@ -399,6 +411,18 @@ class Arrives(ContractPart):
             raise ValueError(str(error)) from None
         if len(periods) == 2 and periods[1].end < periods[0].start:
             raise ValueError("ends before it begins; correct first_period or last_period")
+        return self
+
+    @model_validator(mode="after")
+    def _mesh_is_said_where_it_is_used(self) -> Arrives:
+        if self.by == "mesh" and self.mesh is None:
+            raise ValueError(
+                "by mesh needs the sender's mailbox and the workflows; write mesh with mailbox, workflow, returns_workflow"
+            )
+        if self.by != "mesh" and self.mesh is not None:
+            raise ValueError(f"mesh is said, and the feed comes by {self.by}; remove mesh, or write by: mesh")
+        if self.by == "folder" and self.connection is not None:
+            raise ValueError("a folder needs no connection; remove connection, or name another way under by")
         return self
 
     @property
@@ -759,6 +783,11 @@ class Feed:
     file: FeedFile
     format: Format
     taken_over_from: tuple[str, ...] = ()
+
+    @property
+    def connection(self) -> str:
+        """The name of the Airflow connection through which it comes."""
+        return self.file.arrives.connection or f"cares_{self.organisation}"
 
     @property
     def files(self) -> FileShape:

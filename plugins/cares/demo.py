@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, LiteralString
 
@@ -20,7 +21,8 @@ from cares.governance import agreements
 from cares.person_index import Evaluation
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor")
-FROM, UNTIL, SEED = "2018-10", "2019-03", 2019
+# A month in which quarters and financial years end, so that every organisation sends.
+LAST_MONTH, SEED = date(2020, 3, 1), 2019
 # What a run leaves behind, beside the two databases.
 _FOLDERS = ("simulated", "outbox", "answer_key", "store", "reports", "returns", "dbt", "airflow")
 _SECONDS_TO_FINISH = 1200
@@ -117,15 +119,18 @@ def start_afresh() -> bool:
 
 
 @contextmanager
-def borough_being_made(people: int) -> Iterator[Callable[[], None]]:
-    """Let the simulator write the organisations' files while the block goes on; gives a function that waits for them.
+def borough_being_made(people: int, months: int) -> Iterator[Callable[[], None]]:
+    """Let the simulator write what the organisations send in so many months while the block goes on.
 
-    That function also signs the sharing agreements, and raises `DemoError` if the simulator fails.
+    Gives a function that waits for the simulator, and then signs the sharing agreements. It raises `DemoError` if the
+    simulator fails.
     """
     made = settings.var_folder("simulated")
+    years_back, month = divmod(LAST_MONTH.month - months, 12)
+    first = LAST_MONTH.replace(year=LAST_MONTH.year + years_back, month=month + 1)
     simulator = subprocess.Popen(
         [str(Path(sys.executable).with_name("cares")), "simulate", "--people", str(people), "--seed", str(SEED)]
-        + ["--from", FROM, "--until", UNTIL, "--out", str(made)],
+        + ["--from", f"{first:%Y-%m}", "--until", f"{LAST_MONTH:%Y-%m}", "--out", str(made)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
@@ -170,7 +175,7 @@ def progress() -> Progress:
         ).fetchall()
         failed = connection.execute(
             """select distinct dag_id, task_id from task_instance
-               where state = 'failed' and (dag_id not like 'receive%' or task_id not in ('land', 'decide'))"""
+               where state = 'failed' and (dag_id not like 'receive%' or task_id not in ('fetch', 'land', 'decide'))"""
         ).fetchall()
     return Progress(
         deliveries=deliveries,

@@ -8,6 +8,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 EXPECTATIONS = Path(os.environ.get("CARES_EXPECTATIONS") or ROOT / "expectations")
 DBT_PROJECT = ROOT / "dbt_project"
+# The folder beside those of an organisation's feeds in its outbox into which what goes back to it is put.
+RETURNS = "returns"
 VAR = Path(os.environ.get("CARES_VAR") or ROOT / "var").absolute()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cares import warehouse
+from cares import settings, warehouse
 
 WORD = "SIMULATED DATA"
 # In an outbox: the deliveries that the simulator wrote into it, one a line.
@@ -33,7 +33,7 @@ def other_agreements() -> list[str]:
 
 def deliveries_in(outbox: Path) -> list[str]:
     """The folders of deliveries in an outbox, as organisation/feed/period."""
-    return sorted(path.relative_to(outbox).as_posix() for path in outbox.glob("*/*/*"))
+    return sorted(path.relative_to(outbox).as_posix() for path in outbox.glob("*/*/*") if path.parent.name != settings.RETURNS)
 
 
 def written_by_simulator(outbox: Path) -> list[str]:

@@ -18,6 +18,7 @@ from airflow.sdk import (
     get_current_context,
 )
 from airflow.sdk.bases.decorator import TaskDecorator, task_decorator_factory
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cares import deliveries
 
@@ -26,6 +27,17 @@ RETRY_WHEN_INTERRUPTED = {
     "retries": 3,
     "retry_delay": timedelta(seconds=20),
     "retry_policy": ExceptionRetryPolicy([RetryRule("cares.warehouse.WarehouseInterrupted")], default=RetryAction.FAIL),
+}
+
+# A server that is away comes back, and a transfer that was cut goes on: tried again after longer and longer pauses.
+RETRY_TRANSPORT = {
+    "retries": 4,
+    "retry_delay": timedelta(seconds=30),
+    "retry_exponential_backoff": 3.0,
+    "max_retry_delay": timedelta(minutes=15),
+    "retry_policy": ExceptionRetryPolicy(
+        [RetryRule(["cares.transports.TransportProblem", "cares.warehouse.WarehouseInterrupted"])], default=RetryAction.FAIL
+    ),
 }
 
 # The outlet of each task that calls `announce`: which feed it is for is only known when it runs.
@@ -42,6 +54,16 @@ def announce(delivery: int) -> None:
     feed, period = deliveries.feed_and_period(delivery)
     events = get_current_context()["outlet_events"]
     events[ACCEPTED].add(accepted(feed), extra={"delivery": delivery, "period": period})
+
+
+def end_as(decision: deliveries.Decision) -> None:
+    """Let a task end as its decision did: red where it is rejected, skipped where it is held, else with its rows announced."""
+    more = f"More: cares delivery show {decision.delivery_id}"
+    if decision.state == "rejected":
+        raise AirflowFailException(f"Rejected: {decision.reason}. {more}")
+    if decision.state == "held":
+        raise AirflowSkipException(f"Held: {decision.reason}. {more}")
+    announce(decision.delivery_id)
 
 
 class DeliveryPage(BaseOperatorLink):

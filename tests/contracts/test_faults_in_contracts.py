@@ -20,6 +20,7 @@ CLD = "council/adult_social_care.yml"
 TORUS = "torus/tenancies.yml"
 HOUSING = "formats/housing/format.yml"
 TENANCIES = "formats/housing/tenancies.yml"
+BOXES = "{mailbox: X26HC001, workflow: CARES, returns_workflow: CARES_RETURN}"
 SSDA903 = "formats/ssda903/format.yml"
 # How the checker of types speaks; nobody who writes a contract knows these words.
 NOT_ENGLISH = ("Input should", "valid dictionary", "instance of", "function-before", "Traceback", "tuple", "FeedFile")
@@ -101,6 +102,17 @@ def line_of(path: Path, text: str) -> int:
         (TENANCIES, "columns:", "file_names: [Household Members]\ncolumns:", "file_names", "rename one"),
         (TENANCIES, "title: Tenancies", "title: {a: b}", "title: ", "found words with a value each; write text"),
         (TORUS, "{by: folder, every: month, due_days_after_period: 7}", "weekly", "arrives:", "write words with a value each"),
+        (TORUS, "by: folder", "by: post", "by: post", "use one of 'folder', 'sftp', 'mesh', 'object storage' or 'https'"),
+        (TORUS, "by: folder", "by: mesh", "arrives:", "write mesh with mailbox, workflow, returns_workflow"),
+        (TORUS, "by: folder", "by: mesh, mesh: {mailbox: X26HC001}", "mailbox", "workflow: is missing; add it"),
+        (TORUS, "by: folder", f"by: sftp, mesh: {BOXES}", "arrives:", "the feed comes by sftp; remove mesh, or write by: mesh"),
+        (
+            TORUS,
+            "by: folder",
+            "by: folder, connection: cares_torus",
+            "arrives:",
+            "a folder needs no connection; remove connection",
+        ),
         (TORUS, "due_days_after_period: 7", "due_days_after_period: -7", "-7", "found -7; write a number that is at least 0"),
         (TORUS, "title: ", "hold_when_set_aside_above_percent: -5\ntitle: ", "-5", "write a number that is at least 0"),
         (TORUS, "title: ", "hold_when_set_aside_above_percent: 101\ntitle: ", "101", "write a number that is at most 100"),

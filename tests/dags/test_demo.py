@@ -84,7 +84,7 @@ def test_the_report_is_there_and_says_simulated(demo: FinishedDemo) -> None:
 
 
 def test_the_summary_says_why_the_report_says_no(demo: FinishedDemo) -> None:
-    assert "It says No for direct care and for money whatever arrives: nobody's permission" in demo.output
+    assert "It says No for direct care and for money whatever arrives: what people decided" in demo.output
 
 
 def test_an_agreement_signed_by_hand_is_not_removed_without_a_word(demo: FinishedDemo) -> None:

@@ -76,6 +76,29 @@ def test_the_letter_tells_what_came_what_was_found_and_what_to_do(warehouse: Fre
     assert "30/02/2015" not in letter and "Asured" not in letter
 
 
+@pytest.mark.parametrize(
+    ("by", "where"),
+    [
+        (
+            "mesh, mesh: {mailbox: X26HC001, workflow: CARES_HOUSING, returns_workflow: CARES_HOUSING_RETURN}",
+            "Pack the files into 2019-03__2.zip, and send it as one message of the workflow CARES_HOUSING from your mailbox X26HC001.",
+        ),
+        ("https", "only the word after the two underscores is another. Then name each of them in deliveries.csv."),
+    ],
+)
+def test_the_letter_says_how_to_send_again_the_way_the_feed_comes(
+    warehouse: FreshWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str, where: str
+) -> None:
+    delivery_id = deliver(tmp_path / "sent", FAULTS)
+    root = few_contracts(tmp_path)
+    promise = root / "torus" / "tenancies.yml"
+    promise.write_text(promise.read_text().replace("by: folder", f"by: {by}"))
+    changed = contracts.load(root)
+    monkeypatch.setattr(contracts, "load", lambda: changed)
+
+    assert where in letter_of(delivery_id)
+
+
 def test_the_list_names_line_column_rule_and_remedy_and_no_value(warehouse: FreshWarehouse, tmp_path: Path) -> None:
     delivery_id = deliver(tmp_path / "sent", FAULTS)
 

@@ -51,10 +51,13 @@ def receive(folder: Path, rows: int, period: str = "2019-04") -> deliveries.Deci
         (12, 5, "accepted"),
         (8, 17, "held"),
         (6, 13, "accepted"),
+        (0, 3, "accepted"),
+        (0, 4, "held"),
     ],
     ids=[
         "60 % fewer", "51 % fewer", "half", "twice", "more than twice",
         "7 of 12 fewer, as chance may have it", "9 of 8 more, which chance does not explain", "7 of 6 more, as chance may have it",
+        "some where there are none, as chance may have it", "more than chance brings where there are none",
     ],
 )  # fmt: skip
 def test_half_or_twice_the_usual_rows_is_the_limit_of_the_contract(

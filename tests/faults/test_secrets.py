@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from cares.governance import agreements
 from fresh_warehouse import FreshWarehouse
 from privacy.markers import FAILING_WORD, PASSING_WORD, Markers
 from privacy.reading import text_below, text_of
+from transports.sftp_server import PASSWORD, sftp_server
 
 Seen = Callable[[str], None]
 
@@ -31,24 +33,32 @@ DOORS = [
     "/api/v2/dags", "/api/v2/dags/~/dagRuns", "/api/v2/connections", "/api/v2/variables", "/api/v2/eventLogs", "/api/v2/assets",
     "/api/v2/dags/receive__torus/dagRuns/~/taskInstances/~/xcomEntries", "/cares/", "/cares/quality/1",
 ]  # fmt: skip
+BY_SFTP, BY_SFTP_WITH_A_WRONG_PASSWORD = "torus/tenancies", "halton/adult_social_care"
+WRONG_PASSWORD = "Nicht-dieses-8?"
 GUESSES = [("admin", "admin"), ("airflow", "airflow"), ("engineer", "engineer")]
 
 
 @dataclass(frozen=True)
 class Run:
-    """What the feeds were made of, and what somebody without a login was answered meanwhile."""
+    """What the feeds were made of, what somebody without a login was answered meanwhile, and what went back by SFTP."""
 
     markers: Markers
     answers: dict[str, int]
+    returned_by_sftp: Path
 
 
 @pytest.fixture(scope="module")
-def run(warehouse_of_module: FreshWarehouse) -> Iterator[Run]:
-    """A delivery of a feed of every format, and a broken one, went through the scheduler's DAGs."""
+def run(warehouse_of_module: FreshWarehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A delivery of a feed of every format, and a broken one, went through the scheduler's DAGs; one feed came by SFTP.
+
+    Another that comes so has a wrong password in its connection.
+    """
     made = Markers()
     outbox = settings.var_folder("outbox of the leak test")
+    theirs = tmp_path_factory.mktemp("server")
     for feed in one_feed_of_each_format():
-        good, bad = (outbox / feed.slug / period.label for period in itertools.islice(periods_of(feed), 2))
+        place = theirs / "outbox" / "tenancies" if feed.slug == BY_SFTP else outbox / feed.slug
+        good, bad = (place / period.label for period in itertools.islice(periods_of(feed), 2))
         made.write_feed(feed, good, feed.version(feed.period(good.name)))
         made.write_feed(feed, bad, feed.version(feed.period(bad.name)))
         for number, file in enumerate(sorted(bad.iterdir())):
@@ -56,7 +66,10 @@ def run(warehouse_of_module: FreshWarehouse) -> Iterator[Run]:
         for folder in (good, bad):
             (folder / "complete.done").touch()
         agreements.sign(agreements.Agreement("TEST", feed.slug, ("direct care",), date(2018, 9, 1), date(2018, 9, 1)))
-    with pytest.MonkeyPatch.context() as environment:
+    with sftp_server(theirs) as server, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CARES_EXPECTATIONS", str(two_feeds_by_sftp(tmp_path_factory.mktemp("contracts"))))
+        environment.setenv("AIRFLOW_CONN_CARES_TORUS", server.connection())
+        environment.setenv("AIRFLOW_CONN_CARES_HALTON", server.connection(password=WRONG_PASSWORD))
         environment.setenv("CARES_OUTBOX", str(outbox))
         environment.setenv("TMPDIR", str(settings.var_folder("temporary files")))
         airflow_server.prepare()
@@ -67,7 +80,16 @@ def run(warehouse_of_module: FreshWarehouse) -> Iterator[Run]:
             answers = ask_without_login(airflow_server.url())
         finally:
             airflow_server.stop()
-    yield Run(made, answers)
+    yield Run(made, answers, theirs / "outbox" / "returns")
+
+
+def two_feeds_by_sftp(folder: Path) -> Path:
+    """A copy of all contracts in which two feeds come by SFTP."""
+    root = shutil.copytree(settings.EXPECTATIONS, folder / "expectations")
+    for slug in (BY_SFTP, BY_SFTP_WITH_A_WRONG_PASSWORD):
+        promise = root / f"{slug}.yml"
+        promise.write_text(promise.read_text(encoding="utf-8").replace("by: folder", "by: sftp"), encoding="utf-8")
+    return root
 
 
 def one_feed_of_each_format() -> list[contracts.Feed]:
@@ -209,6 +231,27 @@ def test_d43_no_notice_holds_a_value(run: Run, warehouse_of_module: FreshWarehou
 
     assert [one for one in waiting if one.kind == "rejected"]
     assert_clean(run, text, "what is told by e-mail and webhook")
+
+
+def test_d43_no_password_of_a_connection_is_found_anywhere(run: Run, seen: Seen) -> None:
+    """Of one that works, and of one that the server refuses, which its task says."""
+    logs = text_below(settings.VAR / "airflow")
+    with warehouse.connect("airflow") as connection:
+        searched = logs + text_of(connection, ("public",)) + text_below(settings.VAR / "returns")
+    found = [password for password in (PASSWORD, WRONG_PASSWORD) if password in searched]
+    seen(f"of 2 passwords of SFTP servers, one of them wrong: {len(found)} found in logs, letters and Airflow's database")
+
+    assert "halton/adult_social_care: by sftp, connection cares_halton: connecting: the server refuses the login" in logs
+    assert not found
+
+
+def test_d43_letters_go_back_the_way_the_feed_came_and_nothing_of_it_stays_in_the_inbox(run: Run) -> None:
+    returned = sorted(path.name for path in (run.returned_by_sftp / "tenancies").iterdir())
+
+    assert [name.partition("_")[0] for name in returned] == ["delivery"] * 4
+    assert sorted(path.name for path in (settings.VAR / "returns" / BY_SFTP).rglob("delivery_*")) == returned
+    assert [path for path in (settings.VAR / "inbox").rglob("*") if path.is_file()] == []
+    assert list((settings.VAR / "outbox of the leak test" / "council" / "returns").rglob("*_letter.txt"))
 
 
 def test_d45_nobody_gets_an_answer_without_a_login(run: Run, seen: Seen) -> None:

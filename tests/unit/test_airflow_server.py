@@ -12,10 +12,11 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from cares import airflow_server, warehouse
+from cares import airflow_server, contracts, warehouse
 from cares.airflow_server import AirflowError
 from cares.cli.airflow import app
 from cares.settings import ROOT
+from few_contracts import few_contracts
 from fresh_warehouse import FreshWarehouse
 from quality_ledger import Ledger
 
@@ -134,6 +135,18 @@ def test_an_outbox_elsewhere_is_not_collected_under_simulated_agreements(
 ) -> None:
     monkeypatch.setenv("CARES_OUTBOX", "s3://outbox")
     with pytest.raises(AirflowError, match="s3://outbox"):
+        airflow_server.refuse_real_files()
+
+
+def test_what_comes_from_another_server_is_not_fetched_under_simulated_agreements(
+    simulated_warehouse: FreshWarehouse, outbox: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    root = few_contracts(tmp_path)
+    promise = root / "torus" / "tenancies.yml"
+    promise.write_text(promise.read_text().replace("by: folder", "by: sftp"))
+    by_sftp = contracts.load(root)
+    monkeypatch.setattr(contracts, "load", lambda: by_sftp)
+    with pytest.raises(AirflowError, match="SIMULATED DATA.* torus/tenancies, which comes from elsewhere"):
         airflow_server.refuse_real_files()
 
 

@@ -246,8 +246,8 @@ def test_all_feeds_in_time_are_safe_for_planning_and_never_for_money(ledger: Led
     ledger.build(as_at=date(2019, 8, 1))
     words = read(quality_report(None))
     assert verdict(words, "planning") == "Yes No rule speaks against it."
-    assert verdict(words, "money").startswith("No No organisation sends costs yet.")
-    assert verdict(words, "direct care").startswith("No Nobody's permission")
+    assert verdict(words, "money").startswith("No Costs and the partnership's money are taken in")
+    assert verdict(words, "direct care").startswith("No What people decided about showing their record")
 
 
 def test_an_overdue_feed_is_named_and_calls_for_care(ledger: Ledger) -> None:

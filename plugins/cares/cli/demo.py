@@ -38,6 +38,7 @@ from insight.hospital_stays as stay where stay.discharged_month is not null grou
 
 def demo(
     people: Annotated[int, typer.Option(min=300, max=100_000, help="How many people live in the made-up borough.")] = 3000,
+    months: Annotated[int, typer.Option(min=1, max=18, help="How many months of deliveries arrive; the last is March 2020.")] = 2,
     afresh: Annotated[
         bool, typer.Option("--afresh", help="Remove also what the demo did not make: deliveries, agreements, builds, logins.")
     ] = False,
@@ -73,7 +74,7 @@ def demo(
         if removed:
             console.print("  Removed what was there: deliveries, agreements, builds, reports, and Airflow's runs and logins.")
         done("PostgreSQL is running, with an empty warehouse")
-        with the_demo.borough_being_made(people) as wait_for_borough:
+        with the_demo.borough_being_made(people, months) as wait_for_borough:
             with console.status("Making up a borough, and preparing Airflow's database"):
                 login = airflow_server.prepare()
                 wait_for_borough()
@@ -182,8 +183,8 @@ def _show(console: Console, summary: Summary, seconds: float) -> None:
     console.print("\n[bold]What to do next[/]")
     console.print(f"  Read the quality report: {summary.report}", soft_wrap=True)
     console.print(
-        "  (It says No for direct care and for money whatever arrives: nobody's permission to show their record "
-        "is recorded yet, and no organisation sends costs yet.)",
+        "  (It says No for direct care and for money whatever arrives: what people decided about showing their record "
+        "is taken in and not obeyed yet, and no table tells of costs yet.)",
         soft_wrap=True,
     )
     console.print("  Open Airflow, with the runs that you just saw: make up (to stop it: make down)")

@@ -154,7 +154,7 @@ def _unusual_volume(connection: psycopg.Connection, delivery_id: int, feed: Feed
            select file.table_name, file.received_rows, round(usual.rows)::bigint
            from ledger.delivery_file as file join usual using (table_name)
            where file.delivery_id = %(delivery)s and usual.periods >= %(fewest)s and file.not_needed_rows is null
-             and abs(file.received_rows - usual.rows) > 3 * sqrt(usual.rows)
+             and abs(file.received_rows - usual.rows) > 3 * sqrt(greatest(usual.rows, 1))
              and (file.received_rows < usual.rows * %(kept)s or file.received_rows * %(kept)s > usual.rows)
            order by file.table_name""",
         {

@@ -1,4 +1,7 @@
-"""The organisations' outboxes: what waits there, what of it is taken, and why the rest is not."""
+"""The organisations' outboxes: what waits there, what of it is taken, and why the rest is not.
+
+Feeds that come by object storage have outboxes there; what is fetched from other servers lies in the inbox, as in an outbox.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,14 @@ import difflib
 import hashlib
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from cares import contracts, landing, settings, warehouse
+from cares.contracts import Feed
+from cares.deliveries import inbox
 from cares.deliveries.registration import Registration, inspect, register
 from cares.deliveries.sent_files import DONE, DeliveryRefused, is_link, shown
 
@@ -32,31 +37,43 @@ class Arrival:
     files: tuple[Any, ...]
 
 
-def collect(organisation: str, outbox: Any) -> list[Arrival]:
-    """The deliveries in an organisation's outbox that were not seen before, oldest period first.
+def collect(organisation: str, outbox: Any, buckets: Mapping[str, Any] | None = None) -> list[Arrival]:
+    """The deliveries of an organisation that wait and were not seen before, oldest period first.
 
     `outbox` is the folder of all organisations, a pathlib path or any other with the same methods
     (Airflow's object storage path). Its layout is `<organisation>/<feed>/<period>[__word]/<file>`. A folder is
     complete when it holds a file whose name ends in .done, or when nothing in it has changed for a minute; until then it
-    is left alone. So are names that begin with a dot or end in .part or .tmp.
+    is left alone. So are names that begin with a dot or end in .part or .tmp. `buckets` are the outboxes of the feeds that come
+    by object storage, by the feed's name. What is fetched is collected from the inbox.
     """
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         seen = set(connection.execute("select source, signature from ledger.arrival").fetchall())
     arrivals = []
-    for name in contracts.load().organisations[organisation].feeds:
-        folder = outbox / organisation / name
-        for delivered in _entries(folder) if folder.is_dir() and not is_link(folder) else ():
+    for name, feed in contracts.load().organisations[organisation].feeds.items():
+        folder = _folder(feed, outbox, buckets or {})
+        if folder is None or not folder.is_dir() or is_link(folder):
+            continue
+        for delivered in _entries(folder):
             # What vanishes while it is looked at is still being moved about.
             with suppress(FileNotFoundError):
                 if not delivered.is_dir() or is_link(delivered) or not _has_come(delivered):
                     continue
                 files = [path for path in _entries(delivered) if path.is_file() and not path.name.endswith(DONE)]
                 source = f"{organisation}/{name}/{shown(delivered.name)}"
-                signature = _signature(files)
+                signature = inbox.signature(delivered) if inbox.is_for(feed) else _signature(files)
                 if files and (source, signature) not in seen:
                     period = delivered.name.partition("__")[0]
                     arrivals.append(Arrival(f"{organisation}/{name}", period, source, signature, tuple(files)))
     return arrivals
+
+
+def _folder(feed: Feed, outbox: Any, buckets: Mapping[str, Any]) -> Any:
+    """Where a feed's deliveries are collected from; None where it comes from a bucket that nobody named."""
+    if inbox.is_for(feed):
+        return inbox.folder(feed)
+    name = feed.slug.partition("/")[2]
+    root = outbox if feed.file.arrives.by == "folder" else buckets.get(name)
+    return root / feed.organisation / name if root is not None else None
 
 
 def _entries(folder: Any) -> list[Any]:
@@ -96,8 +113,8 @@ def register_arrival(arrival: Arrival, run_id: str | None = None) -> Registratio
     return registration
 
 
-def take(organisation: str, outbox: Any, run_id: str) -> list[int]:
-    """Register what waits in an organisation's outbox, in its order, and give all deliveries that are to be landed.
+def take(organisation: str, outbox: Any, run_id: str, buckets: Mapping[str, Any] | None = None) -> list[int]:
+    """Register what waits of an organisation, in its order, and give all deliveries that are to be landed; see `collect`.
 
     Those that an interrupted run left behind are among them, and those held for a sharing agreement, which may be in
     force by now. What cannot be taken stays where it is: see `refusals`. Raises ContractError where the landing tables
@@ -106,7 +123,7 @@ def take(organisation: str, outbox: Any, run_id: str) -> list[int]:
     _sweep_store()
     # What is wrong with the contracts concerns every delivery, and is no reason not to take this one or that.
     landing.prepare()
-    for arrival in collect(organisation, outbox):
+    for arrival in collect(organisation, outbox, buckets):
         with suppress(DeliveryRefused, contracts.ContractError):
             register_arrival(arrival, run_id)
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
@@ -120,13 +137,15 @@ def take(organisation: str, outbox: Any, run_id: str) -> list[int]:
     return [delivery_id for (delivery_id,) in undecided]
 
 
-def refusals(organisation: str, outbox: Any) -> list[str]:
-    """Why each thing that waits in an organisation's outbox is not taken; registers and keeps nothing.
+def refusals(organisation: str, outbox: Any, buckets: Mapping[str, Any] | None = None) -> list[str]:
+    """Why each thing that waits of an organisation is not taken; registers and keeps nothing. See `collect`.
 
     A folder beside those of the organisations counts as the outbox of the one whose name is most like its own.
     """
-    reasons = [*_strangers(organisation, outbox), *_strange(organisation, outbox)]
-    for arrival in collect(organisation, outbox):
+    reasons = [*_strangers(organisation, outbox)]
+    for place in (outbox, *{str(bucket): bucket for bucket in (buckets or {}).values()}.values()):
+        reasons += _strange(organisation, place, "folder" if place is outbox else "object storage")
+    for arrival in collect(organisation, outbox, buckets):
         try:
             inspect(arrival.feed, arrival.files, arrival.period)
         except (DeliveryRefused, contracts.ContractError) as refusal:
@@ -142,14 +161,18 @@ def _strangers(organisation: str, outbox: Any) -> Iterator[str]:
             yield f"{shown(entry.name)}: is no organisation; move what it holds into one of: {', '.join(known)}"
 
 
-def _strange(organisation: str, outbox: Any) -> Iterator[str]:
-    """What lies in an organisation's outbox where nobody collects it, each with what to do."""
+def _strange(organisation: str, outbox: Any, way: str) -> Iterator[str]:
+    """What lies in an organisation's outbox of one way where nobody collects it, each with what to do."""
     feeds = contracts.load().organisations[organisation].feeds
     folder = outbox / organisation
     for entry in _entries(folder) if folder.is_dir() else ():
         place = f"{organisation}/{shown(entry.name)}"
+        if entry.name == settings.RETURNS:
+            continue
         if entry.name not in feeds:
             yield f"{place}: is no feed; move it into one of: {', '.join(sorted(feeds))}"
+        elif (by := feeds[entry.name].file.arrives.by) != way:
+            yield f"{place}: comes by {by}, so nothing is taken from here; remove it, or correct 'by' in expectations/{feeds[entry.name].slug}.yml"
         elif is_link(entry):
             yield f"{place}: is a link; make it a folder"
         elif entry.is_dir():

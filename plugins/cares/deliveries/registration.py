@@ -41,7 +41,7 @@ def register(feed_slug: str, files: Iterable[Any], period_label: str, source: st
     or ContractError for an unknown feed or period; then nothing is kept.
     """
     landing.prepare()
-    feed, period, version = _allowed(feed_slug, period_label)
+    feed, period, version = allowed(feed_slug, period_label)
     incoming = _keep_originals(feed, version, list(files))
     tables = [(part.table, file.sha256) for file in incoming if not file.is_manifest for part in file.parts]
     fingerprint = hashlib.sha256("\n".join(sorted(f"{table} {sha256}" for table, sha256 in tables)).encode()).hexdigest()
@@ -74,12 +74,15 @@ class Incoming:
 
 def inspect(feed_slug: str, files: Iterable[Any], period_label: str) -> None:
     """Raise DeliveryRefused or ContractError where `register` would not take a delivery; keeps nothing of it."""
-    feed, _, version = _allowed(feed_slug, period_label)
+    feed, _, version = allowed(feed_slug, period_label)
     look(feed, version, files)
 
 
-def _allowed(feed_slug: str, period_label: str) -> tuple[Feed, Period, str]:
-    """The feed, period and format version of a delivery that a sharing agreement covers."""
+def allowed(feed_slug: str, period_label: str) -> tuple[Feed, Period, str]:
+    """The feed, period and format version of a delivery that a sharing agreement covers.
+
+    Raises DeliveryRefused where none does or the period is not this feed's, ContractError for an unknown feed or period.
+    """
     feed = contracts.load().feed(feed_slug)
     period = feed.period(period_label)
     _refuse_what_others_send(feed, period)

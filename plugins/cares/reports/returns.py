@@ -6,6 +6,7 @@ Both lie in the organisation's own folder, `<organisation>/<feed>/<period>/`, an
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 import re
 import tempfile
@@ -102,15 +103,34 @@ def write(delivery_id: int) -> Path | None:
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         # The letter and the list are made from several questions, and say the same.
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        for mended in connection.execute(_MENDED, {"delivery": delivery_id}).fetchall():
-            if _letter_of(connection, mended[0]).exists():
-                _write(connection, mended[0])
-        return _write(connection, delivery_id)
+        mended = [one for (one,) in connection.execute(_MENDED, {"delivery": delivery_id}).fetchall()]
+        earlier = [one for one in mended if _letter_of(connection, one).exists()]
+        letters = {one: _write(connection, one) for one in (*earlier, delivery_id)}
+    _remember({one: letter for one, letter in letters.items() if letter})
+    return letters[delivery_id]
+
+
+def letter_of(delivery_id: int) -> Path:
+    """Where the letter on a delivery is, or would be."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        return _letter_of(connection, delivery_id)
 
 
 def list_beside(letter: Path) -> Path:
     """Where the list of lines to mend is, by where its letter is."""
     return letter.with_name(f"{letter.name.removesuffix(_LETTER)}.csv")
+
+
+def _remember(letters: dict[int, Path]) -> None:
+    """Write into the ledger which letters stand now, so that the senders are told what they were not told yet."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        for delivery_id, letter in letters.items():
+            written = hashlib.sha256(list_beside(letter).read_bytes() + letter.read_bytes()).hexdigest()
+            connection.execute(
+                """insert into ledger.told_sender (delivery_id, written) values (%s, %s)
+                   on conflict (delivery_id) do update set written = excluded.written, written_at = now()""",
+                (delivery_id, written),
+            )
 
 
 def _letter_of(connection: psycopg.Connection, delivery_id: int) -> Path:
@@ -231,7 +251,7 @@ def _letter(
         ask=ask,
         resend=_resend(feed, delivery, tables, whole=not was_taken) if is_to_come_again else [],
         source=delivery.source if (delivery.source or "").startswith(delivery.feed) else None,
-        folder=_next_folder(connection, delivery),
+        where=_where(feed, _next_folder(connection, delivery)),
         simulated=word,
     )
     return _wrapped(text)
@@ -350,6 +370,18 @@ def _how_it_is_sent(table: Table, period: str, whole: bool) -> str:
     return (
         f"Send {{}} whole, with {rows}: that takes the place of {place}, and a row that is not in it any more is taken as gone."
     )
+
+
+def _where(feed: Feed, folder: str) -> str:
+    """Where the sender puts it when it is sent again, the way that the feed comes; `folder` is like torus/tenancies/2019-03__2."""
+    arrives, alike = feed.file.arrives, "like the one before; only the word after the two underscores is another."
+    if arrives.mesh:
+        return (
+            f"Pack the files into {folder.rpartition('/')[2]}.zip, and send it as one message of the workflow {arrives.mesh.workflow} from "
+            f"your mailbox {arrives.mesh.mailbox}. Its name is {alike}"
+        )
+    then = " Then name each of them in deliveries.csv." if arrives.by == "https" else ""
+    return f"Put the files into the folder {folder}. It is laid out {alike}{then}"
 
 
 def _next_folder(connection: psycopg.Connection, delivery: _Delivery) -> str:

@@ -153,8 +153,12 @@ def _people_can_be_joined(people: People | None) -> Iterator[Reason]:
 
 
 def _not_there_yet() -> Iterator[Reason]:
-    yield Reason(NO, "Nobody's permission to show their record is recorded here, so no professional may see it.", (DIRECT_CARE,))
+    yield Reason(
+        NO,
+        "What people decided about showing their record is taken in, and nothing obeys it yet, so no professional may see one.",
+        (DIRECT_CARE,),
+    )
     yield Reason(
         WITH_CARE, "How often two people are joined by mistake has not been measured by a clerical sample.", (DIRECT_CARE,)
     )
-    yield Reason(NO, "No organisation sends costs yet.", (MONEY,))
+    yield Reason(NO, "Costs and the partnership's money are taken in, and no table tells of them yet.", (MONEY,))

@@ -1,0 +1,35 @@
+"""The way back for a feed that is read in place, from a folder or from object storage."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from cares.contracts import Feed
+from cares.transports import RETURNS, TransportProblem
+
+
+class InPlace:
+    """Puts letters and lists into `<outbox>/<organisation>/returns/<feed>/`.
+
+    `outbox` is a pathlib path, or any other with the same methods.
+    """
+
+    takes_returns = True
+
+    def __init__(self, outbox: Any) -> None:
+        self.outbox = outbox
+
+    def send(self, feed: Feed, name: str, content: bytes) -> None:
+        """Put a letter or a list there; see `SendsBack`."""
+        folder = self.outbox / feed.organisation / RETURNS / feed.slug.partition("/")[2]
+        draft = folder / f".{name}.{secrets.token_hex(4)}.part"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            draft.write_bytes(content)
+            draft.rename(folder / name)
+        except OSError as error:
+            raise TransportProblem(
+                f"{feed.slug}: {name} cannot be put into the sender's folder of returns: {error.strerror or type(error).__name__}; "
+                "see who may write there"
+            ) from None
