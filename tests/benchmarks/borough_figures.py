@@ -34,7 +34,7 @@ def main() -> None:
     arguments.add_argument("--transfer", choices=("same", "worse"), default="same")
     asked = arguments.parse_args()
     borough = Simulation(asked.people, asked.seed, asked.first, asked.until, transfer=asked.transfer)
-    print(f"SIMULATED: {borough.how}")
+    print(textwrap.fill(f"SIMULATED: {borough.how}", WIDTH))
     for figure in figures.of(borough.story):
         print("\n" + "\n".join(plot(figure)))
 
@@ -99,7 +99,7 @@ def over_months(figure: Figure) -> Iterator[str]:
         for place, value in enumerate(columns[name]):
             if math.isnan(value):
                 continue
-            height, at = (value - base) / unit, place * each + (0 if dots else nth * max(each // 2, 1))
+            height, at = (value - base) / unit, place * each + (min(2 * nth, each - 1) if dots else nth * max(each // 2, 1))
             if dots:
                 grid[min(max(math.ceil(height) - 1, 0), HEIGHT - 1)][at] = DOTS[nth]
                 continue
@@ -111,7 +111,7 @@ def over_months(figure: Figure) -> Iterator[str]:
                     grid[row][at : at + wide] = mark * min(wide, each)
     for place, value in enumerate(columns.get(PUBLISHED, [])):
         if not math.isnan(value):
-            at = place * each + (1 if dots else max(each - 2, 0))
+            at = place * each + (min(1, each - 1) if dots else max(each - 2, 0))
             grid[min(max(math.ceil((value - base) / unit) - 1, 0), HEIGHT - 1)][at] = THEIRS
     for row in reversed(range(HEIGHT)):
         level = f"{base + unit * (row + 1):,.0f}" if row % 2 == 0 else ""
