@@ -68,7 +68,7 @@ def environment(port: int = WANTED_PORT) -> dict[str, str]:
     database = warehouse.url("airflow").replace("postgresql://", "postgresql+psycopg://", 1)
     airflow = {
         "CORE__EXECUTOR": "LocalExecutor",
-        "CORE__PARALLELISM": "3",
+        "CORE__PARALLELISM": "6",
         "CORE__AUTH_MANAGER": "airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager",
         "CORE__DAGS_FOLDER": str(settings.ROOT / "dags"),
         "CORE__PLUGINS_FOLDER": str(settings.ROOT / "plugins"),

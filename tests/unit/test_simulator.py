@@ -525,6 +525,19 @@ def test_totals_count_the_lines_that_were_written(made: Path) -> None:
             assert len(lines) - feed.files.has_header == int(total["rows_written"])
 
 
+def test_the_answer_key_says_how_much_really_happened_each_month(borough: Simulation, made: Path) -> None:
+    counted: Counter[tuple[str, str]] = Counter()
+    for row in key(made, "truth"):
+        counted[row["what"], row["month"]] += int(row["number"])
+    people = borough.story.borough.people
+    january = (day(date(2019, 1, 1)), day(date(2019, 1, 31)))
+    assert counted["births", "2019-01"] == people["born"].between(*january).sum() > 0
+    assert counted["stays in hospital that ended", "2019-01"] == borough.story.stays["discharged"].between(*january).sum() > 0
+    alive = (people["born"] <= january[1]) & (people["died"] > january[1])
+    assert alive.sum() <= counted["people at the end of the month", "2019-01"]
+    assert {month for _, month in counted} == {"2018-12", "2019-01", "2019-02", "2019-03"}
+
+
 # --- lives hold together
 
 

@@ -89,9 +89,9 @@ def simulate(
         page = borough_page(borough.how, figures.of(borough.story), counts)
         (out / "borough.html").write_text(page, encoding="utf-8")
 
-    table = Table(
-        "Feed", "Should be", title=f"SIMULATED: {people:,} people, seed {seed}, {first} to {last}", title_justify="left"
-    )
+    table = Table(title=f"SIMULATED: {people:,} people, seed {seed}, {first} to {last}", title_justify="left")
+    table.add_column("Feed", overflow="fold")
+    table.add_column("Should be")
     for heading in ("Deliveries", "Rows"):
         table.add_column(heading, justify="right")
     for (feed, expected), (deliveries, rows) in sorted(counts.items()):

@@ -5,8 +5,8 @@ The same seed gives the same bytes. Of `cares` it knows the contracts only, so t
 knows about who is who can reach the person index.
 
 residents and homes: who lives where. lives: what happens to them, told together as one story. records: what each
-organisation has on file. organisations: what they send. faults: what is wrong with it, on purpose. figures: what the
-borough is like, beside published figures.
+organisation has on file. organisations: what they send. faults: what is wrong with it, on purpose. files: how it is
+written. truth: how much really happened. figures: what the borough is like, beside published figures.
 """
 
 from __future__ import annotations

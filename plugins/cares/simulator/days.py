@@ -26,12 +26,11 @@ def date_of(number: int) -> date:
     return _EPOCH + timedelta(days=int(number))
 
 
-def _table(style: str) -> np.ndarray:
-    written = [date_of(number).strftime(style) for number in range(day(_FIRST), day(_LAST))]
-    return np.array([*written, ""], dtype=object)
-
-
-_WRITTEN = {style: _table(style) for style in ("%d/%m/%Y", "%Y-%m-%d")}
+_ISO = np.arange(day(_FIRST), day(_LAST)).astype("datetime64[D]").astype(str).tolist()
+_WRITTEN = {
+    "%d/%m/%Y": np.array([*(f"{text[8:]}/{text[5:7]}/{text[:4]}" for text in _ISO), ""], dtype=object),
+    "%Y-%m-%d": np.array([*_ISO, ""], dtype=object),
+}
 
 
 def uk(days: np.ndarray) -> np.ndarray:
