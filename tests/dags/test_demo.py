@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cares import contracts
 from cares.cli.demo import QUERIES
 from finished_demo import CARES, FinishedDemo, run_cares
 
@@ -22,9 +23,18 @@ def test_the_demo_ends_well_and_says_that_nobody_in_it_exists(demo: FinishedDemo
     assert "Who is who" in demo.output
 
 
-def test_each_delivery_came_out_as_the_answer_key_says(demo: FinishedDemo) -> None:
+def totals(demo: FinishedDemo) -> list[dict[str, str]]:
+    """What the answer key says of each table of each delivery."""
     with (demo.var / "answer_key" / "totals.csv").open(encoding="utf-8") as stream:
-        expected = {f"{row['feed']}/{row['folder']}": row["expected"] for row in csv.DictReader(stream)}
+        return list(csv.DictReader(stream))
+
+
+def test_every_organisation_sent_something(demo: FinishedDemo) -> None:
+    assert {total["feed"].partition("/")[0] for total in totals(demo)} == set(contracts.load().organisations)
+
+
+def test_each_delivery_came_out_as_the_answer_key_says(demo: FinishedDemo) -> None:
+    expected = {f"{total['feed']}/{total['folder']}": total["expected"] for total in totals(demo)}
     answer = demo.ask(
         "engineer", "select source, case state when 'superseded' then 'accepted' else state end from ledger.delivery"
     )
@@ -33,8 +43,45 @@ def test_each_delivery_came_out_as_the_answer_key_says(demo: FinishedDemo) -> No
     assert states == {folder: state for folder, state in expected.items() if state != "duplicate"}
 
 
+def test_the_ledger_and_staging_count_what_the_answer_key_counts(demo: FinishedDemo) -> None:
+    taken = [total for total in totals(demo) if total["expected"] == "accepted"]
+    key = {
+        (f"{total['feed']}/{total['folder']}", total["table"]): (
+            int(total["rows_written"]), int(total["rows_unreadable"]), int(total["rows_to_set_aside"]),
+        )
+        for total in taken
+    }  # fmt: skip
+    ledger = demo.ask(
+        "engineer",
+        """select source, table_name, received_rows, unreadable_rows, set_aside_rows
+           from ledger.delivery join ledger.delivery_file using (delivery_id)
+           where state in ('accepted', 'superseded') and not_needed_rows is null""",
+    )
+    in_ledger = {(source, table): tuple(map(int, counts)) for source, table, *counts in map(split, ledger.splitlines())}
+    assert in_ledger == key
+
+    staging_tables = {f"{contracts.load().feed(total['feed']).format.name}__{total['table']}" for total in taken}
+    staged = demo.ask(
+        "pipeline",
+        " union all ".join(
+            f"select source, '{table}', count(*) from staging.stg_{table} join ledger.delivery using (delivery_id) group by source"
+            for table in sorted(staging_tables)
+        ),
+    )
+    in_staging = {(source, table.partition("__")[2]): int(rows) for source, table, rows in map(split, staged.splitlines())}
+    assert in_staging == {
+        of: written - unreadable - set_aside
+        for of, (written, unreadable, set_aside) in key.items()
+        if written > unreadable + set_aside
+    }
+
+
+def split(line: str) -> list[str]:
+    return line.split("|")
+
+
 def test_a_rejected_delivery_is_explained_in_the_summary(demo: FinishedDemo) -> None:
-    assert re.search(r"sthk/admitted_patient_care 2018-11 was rejected: .* the mandatory column .* is missing", demo.output)
+    assert re.search(r"sthk/admitted_patient_care 2020-03 was rejected: .* the mandatory column .* is missing", demo.output)
 
 
 def test_the_people_found_are_the_right_ones(demo: FinishedDemo) -> None:
