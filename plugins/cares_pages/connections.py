@@ -20,6 +20,8 @@ from cares.transports import SendsBack, Transport, TransportProblem, TransportRe
 from cares.transports.in_place import InPlace
 
 if TYPE_CHECKING:
+    from airflow.providers.sftp.hooks.sftp import SFTPHook
+
     from cares.transports.object_storage import Listed, ObjectStorage
 
 _SECONDS_TO_ANSWER = 60
@@ -60,6 +62,7 @@ def sftp(feed: Feed, connection: Connection) -> Iterator[Transport]:
             f"{feed.slug}: by sftp: the connection {feed.connection} cannot be used ({type(error).__name__}); see that it has a host, "
             "and that host_key and private_key in its extra are whole"
         ) from None
+    _refuse_another_known_key(feed, hook)
     # Logins come from the connection only.
     hook.look_for_keys = False
     with ExitStack() as open_until_then:
@@ -67,6 +70,22 @@ def sftp(feed: Feed, connection: Connection) -> Iterator[Transport]:
             client = open_until_then.enter_context(hook.get_managed_conn())
             client.get_channel().settimeout(_SECONDS_TO_ANSWER)
         yield Sftp(client, extra.get("folder", "."), feed)
+
+
+def _refuse_another_known_key(feed: Feed, hook: SFTPHook) -> None:
+    """What this machine knows of a host would count in place of the connection's key."""
+    from paramiko import HostKeys
+
+    known = HostKeys()
+    with suppress(OSError):
+        known.load(os.path.expanduser("~/.ssh/known_hosts"))
+    keys = known.lookup(hook.remote_host if hook.port == 22 else f"[{hook.remote_host}]:{hook.port}") or {}
+    if any(key != hook.host_key for key in keys.values()):
+        raise TransportRefused(
+            f"{feed.slug}: by sftp: for the host of the connection {feed.connection}, ~/.ssh/known_hosts of this machine names another host "
+            "key than the connection, so nothing was sent to it; ask the operator of the server which is right, and remove the "
+            "host from known_hosts"
+        )
 
 
 @contextmanager

@@ -31,6 +31,8 @@ RETRY_WHEN_INTERRUPTED = {
 
 # A server that is away comes back, and a transfer that was cut goes on: tried again after longer and longer pauses.
 RETRY_TRANSPORT = {
+    # A server that sends a byte now and then would hold its organisation's deliveries up for ever; the next run goes on there.
+    "execution_timeout": timedelta(hours=2),
     "retries": 4,
     "retry_delay": timedelta(seconds=30),
     "retry_exponential_backoff": 3.0,

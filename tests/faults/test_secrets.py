@@ -191,7 +191,11 @@ def test_d43_letters_were_written_and_hold_no_value(run: Run, warehouse_of_modul
     text = "\n".join(path.read_text(encoding="utf-8-sig") for path in [*letters, *lists])
     seen(f"in {len(letters)} letters and {len(lists)} lists for the senders: {len(run.markers.found_in(text))}")
 
-    assert len(letters) == len(lists) == 2 * len(contracts.load().formats)
+    told = warehouse_of_module.rows("select feed || '/' || period || '/delivery_' || delivery_id from ledger.delivery")
+    assert len(told) == 2 * len(contracts.load().formats)
+    for (about,) in told:
+        assert {settings.VAR / "returns" / f"{about}_letter.txt"} <= set(letters)
+        assert {settings.VAR / "returns" / f"{about}.csv"} <= set(lists)
     assert_clean(run, text, "what goes back to the senders")
 
 

@@ -363,6 +363,19 @@ def test_a_letter_is_put_beside_the_deliveries_where_the_server_takes_it(
             transport.send(feed, "delivery_13_letter.txt", b"")
 
 
+def test_a_letter_that_the_server_answers_with_another_page_has_not_arrived(
+    server: HttpsServer, feed: Feed, by_https: Callable[..., Any]
+) -> None:
+    """After 302 a client asks for the other page, as a browser does, and sends nothing there."""
+    server.list("login", b"a page to log in")
+    server.leads_to["/outbox/tenancies/returns/delivery_12_letter.txt"] = "/outbox/login/deliveries.csv"
+    with (
+        by_https(extra={"returns": "put"}) as transport,
+        pytest.raises(TransportRefused, match=r"delivery_12_letter.txt: the server does not take it \(302\)"),
+    ):
+        transport.send(feed, "delivery_12_letter.txt", b"Dear sender")
+
+
 def test_a_letter_stays_here_where_the_server_takes_none_and_the_log_says_so(
     feed: Feed,
     server: HttpsServer,

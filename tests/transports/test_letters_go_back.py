@@ -103,6 +103,27 @@ def test_a_way_that_is_closed_keeps_no_other_letter_back_and_is_named(
     assert warehouse.rows("select delivery_id from ledger.told_sender where sent = written") == [(delivery,)]
 
 
+def test_a_letter_that_is_gone_keeps_no_other_back_and_is_named(outbox: Path, tmp_path: Path, warehouse: FreshWarehouse) -> None:
+    gone = take()
+    put(outbox / TENANCIES / "2019-04", "one value only\n")
+    delivery = take()
+    (tmp_path / "returns" / TENANCIES / "2019-03" / f"delivery_{gone}_letter.txt").unlink()
+
+    with pytest.raises(AirflowFailException, match=f"torus/tenancies: .*; write it anew: cares delivery letter {gone}$"):
+        connections.tell_senders("torus")
+    assert warehouse.rows("select delivery_id from ledger.told_sender where sent = written") == [(delivery,)]
+
+
+def test_a_letter_follows_no_link_out_of_its_senders_outbox(outbox: Path, tmp_path: Path) -> None:
+    take()
+    (tmp_path / "of somebody else").mkdir()
+    (outbox / "torus" / "returns").symlink_to(tmp_path / "of somebody else")
+
+    with pytest.raises(AirflowFailException, match="torus/tenancies: the folder returns in the sender's outbox is a link"):
+        connections.tell_senders("torus")
+    assert list((tmp_path / "of somebody else").iterdir()) == []
+
+
 def test_what_still_lies_in_the_outbox_of_a_feed_that_comes_another_way_is_named(
     outbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import s3fs
 from airflow.sdk.exceptions import AirflowFailException
 
 from cares import contracts
@@ -232,6 +233,37 @@ def test_of_an_object_that_is_replaced_while_it_is_read_no_half_is_joined_to_the
         server.put(f"{MARCH}/tenancies.csv", b"x" * (12 << 20))
         with pytest.raises(TransportProblem, match="^torus/tenancies/2019-03/tenancies.csv: "):
             stream.read()
+
+
+def test_an_object_that_may_not_be_read_is_named_and_keeps_no_other_delivery_from_being_taken(
+    server: ObjectStorageServer, connect: Callable[..., Any], warehouse: FreshWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that another account put into the bucket, or that the service has put into its archive."""
+    sign_agreement("torus/tenancies")
+    put(server, *AS_PROMISED, "march.done")
+    for name, content in {**AS_PROMISED, "april.done": b""}.items():
+        server.put(f"torus/tenancies/2019-04/{name}", content)
+    open_as_before = s3fs.S3FileSystem.open
+
+    def open_but_one(files: Any, path: str, *arguments: Any, **options: Any) -> Any:
+        if path.endswith(f"{MARCH}/tenancies.csv"):
+            raise PermissionError("Access Denied")
+        return open_as_before(files, path, *arguments, **options)
+
+    monkeypatch.setattr(s3fs.S3FileSystem, "open", open_but_one)
+    connections = connect()
+    assert len(connections.take("torus", "run")) == 1
+    assert warehouse.rows("select period from ledger.delivery") == [("2019-04",)]
+    (reason,) = connections.refusals("torus")
+    assert reason.startswith(f"{MARCH}/tenancies.csv: by object storage, connection cares_torus: the service refuses the login")
+
+
+def test_a_name_of_many_slashes_is_listed(server: ObjectStorageServer, feed: Feed, connect: Callable[..., Any]) -> None:
+    from cares.transports.object_storage import Listed, Stat
+
+    listed = Listed(connect().object_storage(feed), "bucket/outbox")
+    listed.add("torus/" + "/" * 1018, Stat(0, 0.0))
+    assert [inner.name for inner in listed.iterdir()] == ["torus"]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 
 from cares import contracts, deliveries, settings, warehouse
 from cares.contracts import Contracts, Feed
+from cares.contracts import load as load_contracts
 from cares.governance import agreements
 from cares.transports import Offer, OfferedFile, TransportProblem, TransportRefused, fetching
 from end_to_end.receiving import EXTRACTS, sign_agreement
@@ -97,6 +100,25 @@ def put(place: Path, files: dict[str, bytes], seconds_ago: float = 300) -> Path:
     return place
 
 
+class Told:
+    """A server that offers what it is told to, each file with the same content."""
+
+    takes_returns = False
+
+    def __init__(self, offers: list[Offer], content: bytes) -> None:
+        self.waiting, self.content = offers, content
+
+    def offers(self, feed: Feed) -> list[Offer]:
+        return self.waiting
+
+    def read(self, offer: Offer, file: OfferedFile, start: int) -> Iterator[bytes]:
+        yield self.content[start:]
+
+    def registered(self, offer: Offer) -> None: ...
+
+    def send(self, feed: Feed, name: str, content: bytes) -> None: ...
+
+
 def free_port() -> int:
     """A port on which nobody listens."""
     with socket.socket() as one:
@@ -148,9 +170,10 @@ def test_nothing_that_was_fetched_can_be_read_by_others(fetch: Callable[..., Non
     ("left", "seconds_ago"),
     [
         ({"tenancies.csv": b"half", "household_members.csv.part": b"ha"}, 300),
+        ({"tenancies.csv": b"half", "household_members.csv.filepart": b"ha"}, 300),
         ({"tenancies.csv": b"half"}, 5),
     ],
-    ids=["one is still being written", "something changed in the last minute"],
+    ids=["one is still being written", "one is still being written by WinSCP", "something changed in the last minute"],
 )
 def test_what_is_half_written_is_left_alone(
     fetch: Callable[..., None], theirs: Path, left: dict[str, bytes], seconds_ago: float
@@ -171,6 +194,38 @@ def test_what_grows_while_it_is_fetched_is_not_taken(feed: Feed, by_sftp: Callab
         put(theirs / "2019-03", {"tenancies.csv": AS_PROMISED["tenancies.csv"] + b"one more line"}, 0)
         with pytest.raises(TransportProblem, match=r"2019-03 changed while it was fetched.*\.done"):
             list(transport.read(offer, offer.files[0], 0))
+
+
+def test_what_is_finished_while_it_is_looked_at_is_not_taken_as_it_was_before(
+    feed: Feed, by_sftp: Callable[..., Any], theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(theirs / "2019-03", {"tenancies.csv": b""}, 0)
+    with by_sftp() as transport:
+        listed = transport.client.listdir_attr
+
+        def finished_then(path: str) -> Any:
+            found = listed(path)
+            if path.endswith("2019-03"):
+                put(theirs / "2019-03", {**AS_PROMISED, "march.done": b""}, 0)
+            return found
+
+        monkeypatch.setattr(transport.client, "listdir_attr", finished_then)
+        assert list(transport.offers(feed)) == []
+        fetching.fetch(feed, transport)
+    assert inbox() == {"2019-03": AS_PROMISED}
+
+
+def test_an_empty_file_that_gets_its_content_is_not_taken_empty(
+    feed: Feed, by_sftp: Callable[..., Any], theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(theirs / "2019-03", {"tenancies.csv": b""})
+    with by_sftp() as transport:
+        offered = list(transport.offers(feed))
+        monkeypatch.setattr(transport, "offers", lambda feed: offered)
+        put(theirs / "2019-03", AS_PROMISED, 0)
+        with pytest.raises(TransportProblem, match="tenancies.csv: what came is not what was offered"):
+            fetching.fetch(feed, transport)
+    assert inbox() == {}
 
 
 def test_a_correction_in_the_same_folder_is_fetched_again(fetch: Callable[..., None], theirs: Path) -> None:
@@ -238,6 +293,98 @@ def test_no_server_can_have_a_file_written_anywhere_else(feed: Feed, name: str) 
     with pytest.raises(TransportRefused, match="leads to another folder"):
         fetching.fetch(feed, Hostile())
     assert [path for path in (settings.VAR / "inbox").rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("names", [("2019-03", "tenancies.part"), ("2019-03", "x.done"), ("2019-03__2.tmp", "tenancies.csv")])
+def test_a_name_under_which_nothing_would_be_collected_is_refused(feed: Feed, names: tuple[str, str]) -> None:
+    folder, name = names
+    server = Told([Offer(folder, "1", (OfferedFile(name),))], b"content")
+
+    with pytest.raises(TransportRefused, match="ends like that of something unfinished.*ask the sender for plain names"):
+        fetching.fetch(feed, server)
+    assert inbox() == {}
+
+
+def test_two_do_not_fetch_a_feed_at_once(feed: Feed) -> None:
+    """Both would write into one file, and each would count its own bytes only."""
+    offers = [Offer("2019-03", "1", (OfferedFile("tenancies.csv", size=7),))]
+
+    class Meanwhile(Told):
+        def read(self, offer: Offer, file: OfferedFile, start: int) -> Iterator[bytes]:
+            with pytest.raises(TransportProblem, match="torus/tenancies: is being fetched by another run; it is tried again"):
+                fetching.fetch(feed, Told(offers, b"CONTENT"))
+            yield from super().read(offer, file, start)
+
+    fetching.fetch(feed, Meanwhile(offers, b"content"))
+    assert inbox() == {"2019-03": {"tenancies.csv": b"content"}}
+
+
+def test_what_a_killed_run_left_of_the_offer_is_no_obstacle(feed: Feed) -> None:
+    server = Told([Offer("2019-03", "1", (OfferedFile("tenancies.csv", size=7),))], b"content")
+    for left in (".2019-03", "2019-03"):
+        place = settings.var_folder("inbox", "torus", "tenancies", left)
+        (place / ".offer.json").write_text('{"folder": "2019')
+        (place / "complete.done").touch()
+        (place / "tenancies.csv").write_bytes(b"of an offer that nobody knows any more")
+        assert deliveries.collect("torus", settings.VAR / "no outbox") == []
+        fetching.fetch(feed, server)
+        assert inbox() == {"2019-03": {"tenancies.csv": b"content"}}
+        shutil.rmtree(settings.var_folder("inbox"))
+
+
+def test_what_a_killed_run_did_not_remove_of_a_registered_delivery_goes_with_the_next_fetch(
+    fetch: Callable[..., None], theirs: Path
+) -> None:
+    put(theirs / "2019-06", AS_PROMISED)
+    fetch()
+    assert len(take("2019-06")) == 1
+    place = settings.VAR / "inbox" / "torus" / "tenancies"
+    (place / "2019-06").rename(place / ".2019-06")
+    fetch()
+
+    assert list(place.iterdir()) == []
+
+
+def test_a_disk_that_is_full_is_named_and_tried_again(feed: Feed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    server = Told([Offer("2019-03", "1", (OfferedFile("tenancies.csv", size=7),))], b"content")
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        with pytest.raises(TransportProblem, match="torus/tenancies/2019-03: cannot be written into var/inbox .No space left"):
+            fetching.fetch(feed, server)
+    fetching.fetch(feed, server)
+    assert inbox() == {"2019-03": {"tenancies.csv": b"content"}}
+
+
+def test_a_server_is_told_of_nothing_that_another_one_offered(
+    feed: Feed, fetch: Callable[..., None], theirs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(theirs / "2019-07", AS_PROMISED)
+    fetch()
+    assert len(take("2019-07")) == 1
+    arrives = feed.file.arrives.model_copy(update={"by": "https"})
+    server = Told([], b"")
+    monkeypatch.setattr(server, "registered", lambda offer: pytest.fail("it does not know the delivery"))
+    fetching.settle(replace(feed, file=feed.file.model_copy(update={"arrives": arrives})), server)
+
+    assert inbox() == {}
+
+
+def test_what_was_fetched_before_the_feed_came_another_way_is_named(
+    feed: Feed, fetch: Callable[..., None], theirs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(theirs / "2019-03", AS_PROMISED)
+    fetch()
+    root = few_contracts(tmp_path)
+    changed = load_contracts(root)
+    monkeypatch.setattr(contracts, "load", lambda: changed)
+
+    assert deliveries.refusals("torus", tmp_path / "outbox") == [
+        "torus/tenancies/2019-03: lies in var/inbox from before the feed came by folder, and nothing is taken from there; if no such "
+        "delivery was taken, ask the sender to send it by folder; then remove it there"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -333,6 +480,24 @@ def test_what_no_other_try_mends_is_refused_with_the_remedy(
     assert inbox() == {}
     assert "cares_torus" in str(told.value)
     assert PASSWORD not in str(told.value) + caplog.text
+
+
+def test_a_key_that_this_machine_knows_takes_the_place_of_none_in_the_connection(
+    fetch: Callable[..., None], theirs: Path, server: SftpServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(theirs / "2019-03", AS_PROMISED)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    known = tmp_path / ".ssh" / "known_hosts"
+    known.parent.mkdir()
+    for its_own, in_connection in ((server.host_key, OTHER_KEY), (OTHER_KEY, server.host_key)):
+        known.write_text(f"[127.0.0.1]:{server.port} {its_own}\n")
+        with pytest.raises(TransportRefused, match="cares_torus.*known_hosts of this machine names another host key"):
+            fetch(extra={"host_key": in_connection})
+    assert inbox() == {}
+
+    known.write_text(f"[127.0.0.1]:{server.port} {server.host_key}\nanother.example {OTHER_KEY}\n")
+    fetch()
+    assert inbox() == {"2019-03": AS_PROMISED}
 
 
 def test_a_connection_that_is_not_set_up_is_named(feed: Feed) -> None:

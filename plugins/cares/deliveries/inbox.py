@@ -7,6 +7,7 @@ own name is hidden too, so that nothing collects it.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +27,32 @@ def folder(feed: Feed) -> Path:
     return settings.var_folder("inbox", *feed.slug.split("/"))
 
 
+def left(feed: Feed) -> list[str]:
+    """The names of what lies there of a feed, fetched wholly or in part; makes no folder."""
+    place = settings.VAR.joinpath("inbox", feed.slug)
+    return sorted({path.name.removeprefix(".") for path in place.iterdir()}) if place.is_dir() else []
+
+
 def signature(fetched: Path) -> str:
-    """The signature of the offer that a folder was fetched for."""
-    return str(offer(fetched)["signature"])
+    """The signature of the offer that a folder was fetched for; empty where none is kept."""
+    return str(offer(fetched).get("signature", ""))
 
 
 def offer(fetched: Path) -> dict[str, Any]:
-    """The offer that a folder was fetched for, as `keep_offer` was given it; empty where none is kept."""
+    """The offer that a folder was fetched for, as `keep_offer` was given it; empty where none is kept, or not whole."""
     try:
         found: dict[str, Any] = json.loads((fetched / _OFFER).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {}
     return found
 
 
 def keep_offer(fetched: Path, told: dict[str, Any]) -> None:
-    """Write the offer that a folder is fetched for into it."""
-    (fetched / _OFFER).touch(mode=0o600)
-    (fetched / _OFFER).write_text(json.dumps(told), encoding="utf-8")
+    """Write the offer that a folder is fetched for into it, whole or not at all."""
+    draft = fetched / f"{_OFFER}.part"
+    draft.touch(mode=0o600)
+    with draft.open("w", encoding="utf-8") as stream:
+        json.dump(told, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.replace(fetched / _OFFER)

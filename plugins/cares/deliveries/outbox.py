@@ -23,7 +23,7 @@ from cares.deliveries.sent_files import DONE, DeliveryRefused, is_link, shown
 _SECONDS_OF_A_DAY = 86_400
 # A folder in which nothing has changed for so long is complete, though nobody says so.
 _QUIET_SECONDS = 60
-_UNFINISHED = (".part", ".tmp")
+_UNFINISHED = (".part", ".filepart", ".tmp")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ def collect(organisation: str, outbox: Any, buckets: Mapping[str, Any] | None = 
     `outbox` is the folder of all organisations, a pathlib path or any other with the same methods
     (Airflow's object storage path). Its layout is `<organisation>/<feed>/<period>[__word]/<file>`. A folder is
     complete when it holds a file whose name ends in .done, or when nothing in it has changed for a minute; until then it
-    is left alone. So are names that begin with a dot or end in .part or .tmp. `buckets` are the outboxes of the feeds that come
-    by object storage, by the feed's name. What is fetched is collected from the inbox.
+    is left alone. So are names that begin with a dot or end in .part, .filepart or .tmp. `buckets` are the outboxes of the
+    feeds that come by object storage, by the feed's name. What is fetched is collected from the inbox.
     """
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         seen = set(connection.execute("select source, signature from ledger.arrival").fetchall())
@@ -61,7 +61,8 @@ def collect(organisation: str, outbox: Any, buckets: Mapping[str, Any] | None = 
                 files = [path for path in _entries(delivered) if path.is_file() and not path.name.endswith(DONE)]
                 source = f"{organisation}/{name}/{shown(delivered.name)}"
                 signature = inbox.signature(delivered) if inbox.is_for(feed) else _signature(files)
-                if files and (source, signature) not in seen:
+                # Without one nobody knows what it was fetched for: it is fetched again.
+                if files and signature and (source, signature) not in seen:
                     period = delivered.name.partition("__")[0]
                     arrivals.append(Arrival(f"{organisation}/{name}", period, source, signature, tuple(files)))
     return arrivals
@@ -145,6 +146,7 @@ def refusals(organisation: str, outbox: Any, buckets: Mapping[str, Any] | None =
     reasons = [*_strangers(organisation, outbox)]
     for place in (outbox, *{str(bucket): bucket for bucket in (buckets or {}).values()}.values()):
         reasons += _strange(organisation, place, "folder" if place is outbox else "object storage")
+    reasons += _left_in_the_inbox(organisation)
     for arrival in collect(organisation, outbox, buckets):
         try:
             inspect(arrival.feed, arrival.files, arrival.period)
@@ -159,6 +161,17 @@ def _strangers(organisation: str, outbox: Any) -> Iterator[str]:
     for entry in _entries(outbox) if outbox.is_dir() else ():
         if entry.name not in known and difflib.get_close_matches(entry.name, known, n=1, cutoff=0) == [organisation]:
             yield f"{shown(entry.name)}: is no organisation; move what it holds into one of: {', '.join(known)}"
+
+
+def _left_in_the_inbox(organisation: str) -> Iterator[str]:
+    """What was fetched of feeds that are not fetched any more, each with what to do."""
+    for feed in contracts.load().organisations[organisation].feeds.values():
+        by = feed.file.arrives.by
+        for name in inbox.left(feed) if not inbox.is_for(feed) else ():
+            yield (
+                f"{feed.slug}/{shown(name)}: lies in var/inbox from before the feed came by {by}, and nothing is taken from there; if "
+                f"no such delivery was taken, ask the sender to send it by {by}; then remove it there"
+            )
 
 
 def _strange(organisation: str, outbox: Any, way: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from cares import settings
 from cares.contracts import Feed
 
 # As in an outbox: such a file is not finished, and such a one says that the others are complete.
-UNFINISHED = (".part", ".tmp")
+UNFINISHED = (".part", ".filepart", ".tmp")
 DONE = ".done"
 # On the server of a sender, too, letters lie beside the folders of its feeds.
 RETURNS = settings.RETURNS

@@ -6,9 +6,12 @@ when it is whole, and leaves it when it stands in the ledger, and not before.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from cares import contracts, warehouse
 from cares.contracts import Feed
 from cares.deliveries import DeliveryRefused, inbox, registration
 from cares.deliveries.sent_files import shown
-from cares.transports import DONE, Offer, OfferedFile, Transport, TransportProblem, TransportRefused
+from cares.transports import DONE, UNFINISHED, Offer, OfferedFile, Transport, TransportProblem, TransportRefused
 
 # A file system takes 255 bytes, and what is fetched carries an ending more until it is whole.
 _LONGEST_NAME = 240
@@ -30,10 +33,16 @@ def fetch(feed: Feed, transport: Transport) -> None:
     other from it. At the end: TransportProblem where a part did not come and another try may help, TransportRefused where it
     would not, each with all that is wrong.
     """
-    settle(feed, transport)
+    with _alone(feed):
+        _fetch_all(feed, transport)
+
+
+def _fetch_all(feed: Feed, transport: Transport) -> None:
+    _settle(feed, transport)
     problems: list[str] = []
     refused: list[str] = []
     offered: list[Offer] = []
+    seen = _registered(feed)
     try:
         for offer in transport.offers(feed):
             offered.append(offer)
@@ -42,8 +51,7 @@ def fetch(feed: Feed, transport: Transport) -> None:
     except TransportRefused as refusal:
         refused.append(str(refusal))
     else:
-        _remove_what_is_not_offered(feed, offered)
-    seen = _registered(feed)
+        _remove_what_is_not_offered(feed, [one for one in offered if (_source(feed, one.folder), one.signature) not in seen])
     for offer in offered:
         try:
             if (_source(feed, offer.folder), offer.signature) in seen:
@@ -54,6 +62,12 @@ def fetch(feed: Feed, transport: Transport) -> None:
             problems.append(str(problem))
         except (TransportRefused, DeliveryRefused, contracts.ContractError) as refusal:
             refused.append(str(refusal))
+        except OSError as error:
+            # Of its own server a way tells in the words above, so that this is the disk here.
+            problems.append(
+                f"{feed.slug}/{shown(offer.folder)}: cannot be written into var/inbox ({error.strerror or type(error).__name__}); it is "
+                "tried again. If it stays so, make room there, or let the scheduler's user write there"
+            )
     if problems:
         raise TransportProblem("; ".join(dict.fromkeys([*problems, *refused])))
     if refused:
@@ -62,12 +76,19 @@ def fetch(feed: Feed, transport: Transport) -> None:
 
 def settle(feed: Feed, transport: Transport) -> None:
     """Tell the sender's server of each fetched delivery that stands in the ledger by now, and remove its copy from the inbox."""
+    with _alone(feed):
+        _settle(feed, transport)
+
+
+def _settle(feed: Feed, transport: Transport) -> None:
     seen = _registered(feed)
     for fetched in _fetched(feed):
         told = inbox.offer(fetched)
         if (_source(feed, fetched.name), told.get("signature")) in seen:
-            files = tuple(OfferedFile(**file) for file in told["files"])
-            transport.registered(Offer(fetched.name, told["signature"], files, told["reference"]))
+            # Of what came another way before, this server knows nothing.
+            if told.get("by") == feed.file.arrives.by:
+                files = tuple(OfferedFile(**file) for file in told["files"])
+                transport.registered(Offer(fetched.name, told["signature"], files, told["reference"]))
             _remove(fetched)
 
 
@@ -75,6 +96,23 @@ def is_to_settle(feed: Feed) -> bool:
     """Whether the copy of a delivery that stands in the ledger is still in the inbox, so that `settle` has something to do."""
     seen = _registered(feed)
     return any((_source(feed, fetched.name), inbox.offer(fetched).get("signature")) in seen for fetched in _fetched(feed))
+
+
+@contextmanager
+def _alone(feed: Feed) -> Iterator[None]:
+    """Keep any other process from fetching the feed meanwhile, which would write into the same files."""
+    place = os.open(inbox.folder(feed), os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TransportProblem(
+                f"{feed.slug}: is being fetched by another run; it is tried again. If it stays so, see which run of "
+                f"receive__{feed.organisation} has not ended"
+            ) from None
+        yield
+    finally:
+        os.close(place)
 
 
 def _fetch(feed: Feed, transport: Transport, offer: Offer, offered: list[Offer]) -> None:
@@ -93,7 +131,7 @@ def _fetch(feed: Feed, transport: Transport, offer: Offer, offered: list[Offer])
             # It is here itself; or another one of the same folder is, which is taken in first.
             return
     draft.mkdir(mode=0o700, exist_ok=True)
-    inbox.keep_offer(draft, asdict(offer))
+    inbox.keep_offer(draft, {**asdict(offer), "by": feed.file.arrives.by})
     for file in offer.files:
         _fetch_file(feed, transport, offer, file, draft)
     (draft / DONE).touch(mode=0o600)
@@ -109,7 +147,8 @@ def _fetch_file(feed: Feed, transport: Transport, offer: Offer, file: OfferedFil
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(handle, "ab") as stream:
         start = stream.tell()
-        if file.size is None or start < file.size:
+        # An empty one is asked for, too: it may have its content by now.
+        if not file.size or start < file.size:
             for chunk in transport.read(offer, file, start):
                 stream.write(chunk)
                 # A server that never ends must not fill the disk.
@@ -144,6 +183,8 @@ def _refuse_what_leads_elsewhere(feed: Feed, offer: Offer) -> None:
             problem = "leads to another folder or is hidden"
         elif len(name.encode(errors="surrogateescape")) > _LONGEST_NAME or not name.isprintable():
             problem = "is longer than a file system takes, or holds characters that cannot be printed"
+        elif name.endswith((*UNFINISHED, DONE)):
+            problem = "ends like that of something unfinished, or of a mark"
         else:
             continue
         raise TransportRefused(

@@ -119,8 +119,9 @@ class Https:
         """Put a letter or a list on the server; see `SendsBack`."""
         what = f"{_name(feed)}/{RETURNS}/{quote(name, safe='')}"
         with self._told(what):
-            response = self.client.put(f"{self.address}/{what}", content=content)
-            if response.status_code in (*_GONE, 405, 409):
+            # After most redirects the other page would be asked for, and nothing sent to it.
+            response = self.client.put(f"{self.address}/{what}", content=content, follow_redirects=False)
+            if response.is_redirect or response.status_code in (*_GONE, 405, 409):
                 raise TransportRefused(
                     f"{self._place(what)}: the server does not take it ({response.status_code}); ask who runs it to make the folder "
                     f"{_name(feed)}/{RETURNS} and allow PUT there, or remove 'returns' from the connection's extra"

@@ -6,7 +6,8 @@ import secrets
 from typing import Any
 
 from cares.contracts import Feed
-from cares.transports import RETURNS, TransportProblem
+from cares.deliveries.sent_files import is_link
+from cares.transports import RETURNS, TransportProblem, TransportRefused
 
 
 class InPlace:
@@ -22,7 +23,12 @@ class InPlace:
 
     def send(self, feed: Feed, name: str, content: bytes) -> None:
         """Put a letter or a list there; see `SendsBack`."""
-        folder = self.outbox / feed.organisation / RETURNS / feed.slug.partition("/")[2]
+        own = self.outbox / feed.organisation
+        folder = own / RETURNS / feed.slug.partition("/")[2]
+        if linked := [place.name for place in (own, own / RETURNS, folder) if is_link(place)]:
+            raise TransportRefused(
+                f"{feed.slug}: the folder {linked[0]} in the sender's outbox is a link, so nothing was written there; make it a folder"
+            )
         draft = folder / f".{name}.{secrets.token_hex(4)}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)

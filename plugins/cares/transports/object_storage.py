@@ -19,7 +19,7 @@ import s3fs
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from cares.contracts import Feed
-from cares.deliveries.sent_files import shown
+from cares.deliveries.sent_files import DeliveryRefused, shown
 from cares.transports import RETURNS, TransportProblem, TransportRefused
 
 _BLOCK = 8 << 20
@@ -35,6 +35,10 @@ _ELSEWHERE = {
     "InvalidBucketName",
     "PermanentRedirect",
 }
+
+
+class ObjectRefused(TransportRefused, DeliveryRefused):
+    """An object that may not be read: its delivery is not taken, and the others are."""
 
 
 class Stat(NamedTuple):
@@ -89,15 +93,17 @@ class Listed:
 
     def add(self, key: str, stat: Stat) -> None:
         """Put an object into the listing; `key` is its name from here on, with a slash at the end if it marks a folder."""
-        name, slash, rest = key.partition("/")
-        if not name and not slash:
-            self._is_marked = True
-            return
-        inner = self._inside.setdefault(name, Listed(self._storage, f"{self._key}/{name}"))
-        if slash:
-            inner.add(rest, stat)
+        place = self
+        *folders, name = key.split("/")
+        for folder in folders:
+            place = place._inner(folder)
+        if name:
+            place._inner(name)._stat = stat
         else:
-            inner._stat = stat
+            place._is_marked = True
+
+    def _inner(self, name: str) -> Listed:
+        return self._inside.setdefault(name, Listed(self._storage, f"{self._key}/{name}"))
 
 
 class ObjectStorage:
@@ -126,7 +132,7 @@ class ObjectStorage:
 
     def stream(self, key: str, mode: str) -> io.BufferedReader:
         """An object's bytes as a stream; what goes wrong with it later is told, too."""
-        with self._told(self._below(key)):
+        with self._told_of_object(self._below(key)):
             return io.BufferedReader(_Telling(self, key, self.files.open(key, mode)), 1 << 20)
 
     def send(self, feed: Feed, name: str, content: bytes) -> None:
@@ -145,6 +151,15 @@ class ObjectStorage:
             yield
         except (OSError, BotoCoreError, ClientError, *s3fs.core.S3_RETRYABLE_ERRORS) as error:
             raise _problem(f"{what}: by object storage, connection {self.connection}", error) from None
+
+    @contextmanager
+    def _told_of_object(self, what: str) -> Iterator[None]:
+        """As `_told`, where what is refused is one object."""
+        try:
+            with self._told(what):
+                yield
+        except TransportRefused as refusal:
+            raise ObjectRefused(str(refusal)) from None
 
 
 class _Telling(io.RawIOBase):
@@ -165,7 +180,7 @@ class _Telling(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        with self._storage._told(self._what):
+        with self._storage._told_of_object(self._what):
             return int(self._stream.readinto(buffer))
 
     def seek(self, place: int, whence: int = io.SEEK_SET) -> int:

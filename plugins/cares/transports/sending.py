@@ -48,7 +48,15 @@ def tell_senders(
                         )
                         continue
                     for delivery_id, letter, written in letters:
-                        _send(feed, back, delivery_id, letter, written)
+                        try:
+                            contents = _contents(letter)
+                        except OSError as error:
+                            why = error.strerror or type(error).__name__
+                            problems.append(
+                                f"{feed.slug}: {letter.name} or its list cannot be read ({why}); write it anew: cares delivery letter {delivery_id}"
+                            )
+                        else:
+                            _send(feed, back, delivery_id, contents, written)
         except TransportProblem as problem:
             may_help = True
             problems.append(str(problem))
@@ -70,10 +78,14 @@ def _unsent(feed: Feed) -> list[tuple[int, Path, str]]:
     return [(delivery_id, returns.letter_of(delivery_id), written) for delivery_id, written in found]
 
 
-def _send(feed: Feed, back: SendsBack, delivery_id: int, letter: Path, written: str) -> None:
-    # The letter speaks of the list, so that it comes last.
-    for path in (returns.list_beside(letter), letter):
-        back.send(feed, path.name, path.read_bytes())
+def _contents(letter: Path) -> dict[str, bytes]:
+    """What goes back, by name; the letter speaks of the list, so that it comes last."""
+    return {path.name: path.read_bytes() for path in (returns.list_beside(letter), letter)}
+
+
+def _send(feed: Feed, back: SendsBack, delivery_id: int, contents: dict[str, bytes], written: str) -> None:
+    for name, content in contents.items():
+        back.send(feed, name, content)
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         record(connection, delivery_id, "sender told", f"by {feed.file.arrives.by}")
         connection.execute(

@@ -7,7 +7,7 @@ import io
 import posixpath
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 import paramiko
@@ -50,7 +50,7 @@ class Sftp:
                     f"{_place(feed)}: the server has no folder {self.folder}; make it there, or "
                     "name the right one as 'folder' in the connection's extra"
                 )
-            folders = self._entries(place) if self._is_there(place) else []
+            folders = _entries(self.client.listdir_attr(place)) if self._is_there(place) else []
         for folder in folders:
             path = posixpath.join(place, folder.filename)
             with telling(self.feed, path):
@@ -58,8 +58,10 @@ class Sftp:
                 with suppress(FileNotFoundError):
                     if not stat.S_ISDIR(folder.st_mode or 0):
                         continue
-                    files = self._files(path)
-                    if not files or not self._has_come(path):
+                    # What is complete is told by the same look that tells what is there.
+                    listed = self.client.listdir_attr(path)
+                    files = _files(listed)
+                    if not files or not _has_come(listed):
                         continue
                     offered = tuple(OfferedFile(one.filename, one.st_size) for one in files)
                     yield Offer(folder.filename, _signature(files), offered, path)
@@ -73,7 +75,7 @@ class Sftp:
                 stream.prefetch(file.size, _AHEAD)
                 while chunk := stream.read(_CHUNK):
                     yield chunk
-            if _signature(self._files(offer.reference)) != offer.signature:
+            if _signature(_files(self.client.listdir_attr(offer.reference))) != offer.signature:
                 raise TransportProblem(
                     f"{_place(self.feed)}: {offer.reference} changed while it was fetched, and is fetched again; "
                     "the sender puts a file beside the others, when all are there, whose name ends in .done"
@@ -106,23 +108,25 @@ class Sftp:
         except FileNotFoundError:
             return False
 
-    def _entries(self, path: str) -> list[SFTPAttributes]:
-        """What lies in a folder by name, without what is hidden or unfinished."""
-        found = (one for one in self.client.listdir_attr(path) if not one.filename.startswith("."))
-        return sorted((one for one in found if not one.filename.endswith(UNFINISHED)), key=lambda one: one.filename)
 
-    def _files(self, path: str) -> list[SFTPAttributes]:
-        return [one for one in self._entries(path) if stat.S_ISREG(one.st_mode or 0) and not one.filename.endswith(DONE)]
+def _entries(listed: Iterable[SFTPAttributes]) -> list[SFTPAttributes]:
+    """What lies in a folder by name, without what is hidden or unfinished."""
+    found = (one for one in listed if not one.filename.startswith("."))
+    return sorted((one for one in found if not one.filename.endswith(UNFINISHED)), key=lambda one: one.filename)
 
-    def _has_come(self, path: str) -> bool:
-        """Whether a delivery's folder is complete, by the sender's word or because nothing changes in it any more."""
-        all_of_it = self.client.listdir_attr(path)
-        if any(one.filename.endswith(DONE) for one in all_of_it):
-            return True
-        files = (one for one in all_of_it if stat.S_ISREG(one.st_mode or 0))
-        return not any(one.filename.endswith(UNFINISHED) for one in all_of_it) and all(
-            time.time() - (one.st_mtime or time.time()) >= _QUIET_SECONDS for one in files
-        )
+
+def _files(listed: Iterable[SFTPAttributes]) -> list[SFTPAttributes]:
+    return [one for one in _entries(listed) if stat.S_ISREG(one.st_mode or 0) and not one.filename.endswith(DONE)]
+
+
+def _has_come(listed: Collection[SFTPAttributes]) -> bool:
+    """Whether a delivery's folder is complete, by the sender's word or because nothing changes in it any more."""
+    if any(one.filename.endswith(DONE) for one in listed):
+        return True
+    files = (one for one in listed if stat.S_ISREG(one.st_mode or 0))
+    return not any(one.filename.endswith(UNFINISHED) for one in listed) and all(
+        time.time() - (one.st_mtime or time.time()) >= _QUIET_SECONDS for one in files
+    )
 
 
 @contextmanager
@@ -155,7 +159,7 @@ def telling(feed: Feed, what: str) -> Iterator[None]:
         if "known_hosts" in str(error):
             raise TransportRefused(f"{tried}: {_STRANGE_HOST}") from None
         raise _lost(tried, error) from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, paramiko.SFTPError) as error:
         raise _lost(tried, error) from None
 
 
