@@ -11,10 +11,10 @@ from cares import contracts
 from cares.simulator import Simulation
 from cares.simulator.days import NEVER, day
 from cares.simulator.lives import community
+from cares.simulator.lives.occurrences import LOCKDOWN, SERVICES_MOVED
+from cares.simulator.lives.spans import ATTENDED, LATE
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story
-
-LOCKDOWN = day(date(2020, 3, 23))
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ def test_lockdown_brings_the_telephone_and_stops_planned_work(story: Story) -> N
     assert (before == 0).mean() > 0.85
     assert (after == 0).mean() < 0.4
     therapy = story.community.referrals["service"].isin(["physiotherapy", "podiatry"]).to_numpy()
-    held = story.community.contacts[story.community.contacts["attendance"].isin((community.ATTENDED, community.LATE))]
+    held = story.community.contacts[story.community.contacts["attendance"].isin((ATTENDED, LATE))]
     days = held["day"].to_numpy()[therapy[held["referral"]]]
     april, november = (np.sum((days >= day(first)) & (days < day(first) + 30)) for first in (date(2020, 4, 1), date(2019, 11, 1)))
     assert april < 0.6 * november
@@ -130,7 +130,7 @@ def test_only_a_transfer_that_worsens_things_makes_people_wait_longer_for_iv_the
         mine = told.referrals[(told.referrals["service"] == "IV therapy") & told.referrals.index.isin(first.index)]
         of = first.loc[mine.index]
         hours = (of["day"] - mine["received"]) * 24 + (of["at"] - mine["received_at"]) / 60
-        moved = (mine["received"] >= community.TRANSFER).to_numpy()
+        moved = (mine["received"] >= SERVICES_MOVED).to_numpy()
         return hours[~moved].to_numpy(), hours[moved].to_numpy()
 
     (before, after), (before_worse, after_worse) = response(False), response(True)

@@ -13,8 +13,9 @@ import pytest
 
 from cares import contracts
 from cares.simulator import Simulation
-from cares.simulator.days import NEVER, day
-from cares.simulator.lives.front_door import CONTACT_CARES_BEGINS, DAY, SERVICES
+from cares.simulator.days import MINUTES_IN_A_DAY, NEVER, day
+from cares.simulator.lives.front_door import SERVICES
+from cares.simulator.lives.occurrences import CONTACT_CARES_BEGINS
 from cares.simulator.story import Story
 
 FIRST, LAST = "2019-01", "2020-06"
@@ -59,12 +60,12 @@ def test_every_request_for_social_care_came_through_the_front_door(story: Story)
     assert asked <= referred_to(story, "Adult social care")
     door = story.front_door
     received = door.contacts["received"].to_numpy()[door.referrals["contact"]]
-    assert (received // DAY <= door.referrals["referred"]).all()
+    assert (received // MINUTES_IN_A_DAY <= door.referrals["referred"]).all()
 
 
 def test_contact_cares_answers_sooner_and_resolves_more_than_the_service_before_it(story: Story) -> None:
     contacts = story.front_door.contacts.assign(waited=lambda table: table["responded"] - table["received"])
-    contacts["is_contact_cares"] = contacts["received"] // DAY >= CONTACT_CARES_BEGINS
+    contacts["is_contact_cares"] = contacts["received"] // MINUTES_IN_A_DAY >= CONTACT_CARES_BEGINS
     calls = contacts[(contacts["urgency"] == "Planned") & ~contacts["is_child"] & (contacts["channel"] == "Telephone")]
     at_once = calls.groupby("is_contact_cares")["waited"].agg(lambda waited: (waited < 10).mean())
     assert at_once[True] - at_once[False] == pytest.approx(0.88 - 0.70, abs=0.08)
@@ -79,13 +80,21 @@ def test_contact_cares_answers_sooner_and_resolves_more_than_the_service_before_
 
 def test_nobody_answers_before_the_door_opens_and_each_step_follows_the_one_before(story: Story) -> None:
     contacts = story.front_door.contacts
-    assert contacts["responded"].mod(DAY).min() >= 8 * 60
+    assert contacts["responded"].mod(MINUTES_IN_A_DAY).min() >= 8 * 60
     assert (contacts["received"] <= contacts["responded"]).all()
     assert (contacts["responded"] <= contacts["assessed"]).all()
     assert (contacts["responded"] <= contacts["closed"]).all()
-    assert contacts.loc[contacts["channel"] == "Telephone", "received"].mod(DAY).between(8 * 60, 22 * 60).all()
+    assert contacts.loc[contacts["channel"] == "Telephone", "received"].mod(MINUTES_IN_A_DAY).between(8 * 60, 22 * 60).all()
     assert set(contacts["staff"]) == {"St Helens Council", "Halton Council", "STHK", "North West Boroughs", "Torus"}
     assert set(contacts["channel"]) == {"Telephone", "E-mail", "Online", "Face to Face", "Letter"}
+
+
+def test_nobody_is_visited_after_their_death(story: Story) -> None:
+    contacts, died = story.front_door.contacts, story.borough.people["died"].to_numpy()
+    visited = contacts[
+        (contacts["person"] >= 0) & (contacts["assessed"] < NEVER * MINUTES_IN_A_DAY) & (contacts["urgency"] == "Planned")
+    ]
+    assert (visited["assessed"] // MINUTES_IN_A_DAY < died[visited["person"]]).all()
 
 
 def test_some_call_again_and_again_and_some_after_they_came_home_from_hospital(story: Story) -> None:
@@ -95,7 +104,7 @@ def test_some_call_again_and_again_and_some_after_they_came_home_from_hospital(s
     came_home = defaultdict(list)
     for person, discharged in zip(stays["person"], stays["discharged"], strict=True):
         came_home[person].append(discharged)
-    on = adults["received"] // DAY
+    on = adults["received"] // MINUTES_IN_A_DAY
     soon = [any(1 <= day - home <= 14 for home in came_home[person]) for person, day in zip(adults["person"], on, strict=True)]
     assert sum(soon) > 10
 
@@ -141,7 +150,7 @@ def test_contacts_about_children_reach_social_care_through_the_front_door(story:
     door = story.front_door.contacts
     died = story.borough.people["died"].to_numpy()
     children = door[door["is_child"] & (door["person"] >= 0)]
-    came = set(zip(children["person"].tolist(), (children["received"] // DAY).tolist(), strict=True))
+    came = set(zip(children["person"].tolist(), (children["received"] // MINUTES_IN_A_DAY).tolist(), strict=True))
     assert {(person, on) for person, on in contacts if on <= died[person]} <= came
 
 
@@ -185,9 +194,11 @@ def test_a_record_is_shown_only_where_a_decision_that_is_in_force_says_so(story:
         of_person[decision.person].append(decision)
     shown = 0
     for opening in story.record_use.itertuples():
-        before = [one for one in of_person[opening.person] if one.on * DAY + one.minute <= opening.opened]
+        before = [one for one in of_person[opening.person] if one.on * MINUTES_IN_A_DAY + one.minute <= opening.opened]
         last = max(before, key=lambda one: (one.on, one.minute), default=None)
-        allowed = last is not None and last.state in ("permitted", "emergency") and opening.opened // DAY <= last.ends
+        allowed = (
+            last is not None and last.state in ("permitted", "emergency") and opening.opened // MINUTES_IN_A_DAY <= last.ends
+        )
         assert allowed or opening.outcome != "shown"
         shown += opening.outcome == "shown"
     assert 0.6 < shown / len(story.record_use) < 0.95

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from cares import contracts
-from cares.simulator.days import NEVER, date_of, day
+from cares.simulator.days import MINUTES_IN_A_DAY, NEVER, date_of, day
 from cares.simulator.lives import emergency, outpatients
-from cares.simulator.lives.emergency import CENTRE, DAY, DEPARTMENT
+from cares.simulator.lives.emergency import CENTRE, DEPARTMENT
 from cares.simulator.organisations import bridgewater, north_west_boroughs, sthk
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Story, Told
@@ -50,10 +50,10 @@ def of_month(days: pd.Series, month: str) -> pd.Series:
 def test_whoever_is_admitted_through_the_emergency_department_was_there_until_the_stay_began(story: Story) -> None:
     stays = story.stays[(story.stays["method"] == "21") & (story.stays["admitted"] > day(FIRST) + 1)]
     there = story.emergency[story.emergency["stay"] >= 0].set_index("stay").loc[stays.index]
-    arrived = there["arrived"] * DAY + there["minute"]
+    arrived = there["arrived"] * MINUTES_IN_A_DAY + there["minute"]
     assert len(there) == len(stays) > 100
     assert (there["person"] == stays["person"]).all()
-    assert (arrived + there["left"] == stays["admitted"] * DAY + stays["admitted_minute"]).all()
+    assert (arrived + there["left"] == stays["admitted"] * MINUTES_IN_A_DAY + stays["admitted_minute"]).all()
     assert (there["assessed"] <= there["treated"]).all()
     assert (there["treated"] <= there["decided"]).all()
     assert (there["decided"] <= there["left"]).all()

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from cares import contracts
+from cares.simulator import bodies
 from cares.simulator.days import NEVER, age, day
 from cares.simulator.lives import safety
 from cares.simulator.lives.voluntary import directory, is_closed_for_now
@@ -160,6 +161,27 @@ def test_who_died_or_moved_away_is_told_once_with_the_day(story: Story, senders:
     assert 0 < away.mean() < 0.02
 
 
+def test_whoever_moved_away_is_told_of_by_nobody_else(story: Story) -> None:
+    registrations = story.general_practice.registrations
+    leaves = np.full(len(story.borough.people), NEVER)
+    leaves[registrations["person"]] = registrations["leaves"]
+    assert (leaves < NEVER).any()
+    for events, on in (
+        (story.emergency, "arrived"),
+        (story.outpatients, "on"),
+        (story.stays, "discharged"),
+        (story.social_care, "ends"),
+        (story.community.referrals, "closed"),
+        (story.mental_health.referrals, "closed"),
+        (story.safety.visits[story.safety.visits["person"] >= 0], "day"),
+        (story.safety.involved.assign(day=story.safety.incidents["day"].to_numpy()[story.safety.involved["incident"]]), "day"),
+        (story.referrals, "ended"),
+        (story.permissions, "written"),
+    ):
+        person, last = events["person"].to_numpy(), np.minimum(events[on].to_numpy(), NEVER)
+        assert (last <= leaves[person]).all()
+
+
 # --- police, fire and voluntary sector
 
 
@@ -181,6 +203,19 @@ def test_the_same_households_are_in_domestic_incidents_again_and_again(story: St
     assert harmed["person"].value_counts().max() >= 3
     assert harmed["is_repeat"].any()
     assert not involved.loc[involved["role"] == "Suspect", "marac"].any()
+
+
+def test_nobody_is_suspected_after_death_and_no_child_named_in_a_home_that_it_has_left(story: Story) -> None:
+    involved, people = story.safety.involved, story.borough.people
+    on, person = story.safety.incidents["day"].to_numpy()[involved["incident"]], involved["person"].to_numpy()
+    assert (people["died"].to_numpy()[person] > on).all()
+    of_home = (involved["role"] == "At Risk").to_numpy() & story.safety.incidents["is_domestic"].to_numpy()[involved["incident"]]
+    assert of_home.any()
+    left = np.zeros(len(person), dtype=bool)
+    for spell in story.looked_after.spells.itertuples():
+        until = NEVER if spell.adopted_on < NEVER else spell.ends
+        left |= (person == spell.person) & (on >= spell.starts) & (on < until)
+    assert not (of_home & left).any()
 
 
 def test_somebody_is_known_to_the_police_the_fire_service_and_the_voluntary_sector(story: Story) -> None:
@@ -255,7 +290,7 @@ def test_every_home_has_a_postcode_that_lies_within_its_council(story: Story, se
     assert set(known["postcode"]) == set(postcodes.index)
     assert postcodes.index.is_unique
     for (council, outward), (west, east, south, north) in ons.BOUNDS.items():
-        here = postcodes[(postcodes["oslaua"] == ons.COUNCILS[council]) & postcodes.index.str.startswith(f"{outward} ")]
+        here = postcodes[(postcodes["oslaua"] == bodies.COUNCILS[council]) & postcodes.index.str.startswith(f"{outward} ")]
         assert here["oseast1m"].astype(int).between(west, east).all()
         assert here["osnrth1m"].astype(int).between(south, north).all()
     assert postcodes.loc[postcodes.index.str.startswith("L35 "), "oslaua"].nunique() == 2

@@ -4,9 +4,10 @@
 The same seed gives the same bytes. Of `cares` it knows the contracts only, so that nothing which it
 knows about who is who can reach the person index.
 
-residents and homes: who lives where. lives: what happens to them, told together as one story. records: what each
-organisation has on file. organisations: what they send. faults: what is wrong with it, on purpose. files: how it is
-written. truth: how much really happened. figures: what the borough is like, beside published figures.
+residents and homes: who lives where. bodies: the codes of councils, commissioners and trusts by day. lives: what
+happens to them, told together as one story. records: what each organisation has on file. organisations: what they
+send. faults: what is wrong with it, on purpose. files: how it is written. truth: how much really happened. figures:
+what the borough is like, beside published figures.
 """
 
 from __future__ import annotations

@@ -14,6 +14,8 @@ _FIRST, _LAST = date(1880, 1, 1), date(2060, 1, 1)
 NEVER = 10**6
 ALWAYS = (_FIRST - _EPOCH).days
 _SPAN = 2 * 10**6
+YEAR = 365.2425
+MINUTES_IN_A_DAY = 24 * 60
 
 
 def day(of: date) -> int:
@@ -51,7 +53,20 @@ def _written(days: np.ndarray, style: str) -> np.ndarray:
 
 def age(born: np.ndarray, on: np.ndarray | int) -> np.ndarray:
     """Completed years, by the average length of a year; below 0 before birth."""
-    return np.floor((on - born) / 365.2425).astype(int)
+    return np.floor((on - born) / YEAR).astype(int)
+
+
+def by_age(years: np.ndarray, values: dict[int, float]) -> np.ndarray:
+    """The value for each age, given by the age from which it holds; 0 before the first."""
+    found = np.zeros(len(years))
+    for start, value in values.items():
+        found[years >= start] = value
+    return found
+
+
+def weekday_of(days: np.ndarray) -> np.ndarray:
+    """The day of the week of each day: 0 is Monday."""
+    return (days + 3) % 7
 
 
 class Timeline:

@@ -187,7 +187,7 @@ def _breaker(rule: Rule, table: Table) -> Breaker | None:
             no_code = next(text for text in ("ZZ", "QQ", "??") if text not in table.code_lists[rule.argument].codes)
             return lambda rng, value, sheet, row: no_code
         case "not_before":
-            return lambda rng, value, sheet, row: _day_before(table, rule, sheet, row, int(rng.integers(1, 30)))
+            return lambda rng, value, sheet, row: _day_before(rule, sheet, row, int(rng.integers(1, 30)))
         case kind if kind in table.patterns:
             return _pattern_breaker(table.patterns[kind])
         case _:
@@ -207,7 +207,7 @@ def _pattern_breaker(pattern: Pattern) -> Breaker:
     return lambda rng, value, sheet, row: None if re.fullmatch(pattern.matches, "?") else "?"
 
 
-def _day_before(table: Table, rule: Rule, sheet: Sheet, row: int, days: int) -> str | None:
+def _day_before(rule: Rule, sheet: Sheet, row: int, days: int) -> str | None:
     other = sheet.values(rule.argument)[row]
     for style in DATES:
         try:

@@ -17,9 +17,8 @@ import pandas as pd
 import yaml
 
 from cares.simulator import residents
-from cares.simulator.days import age, day
-from cares.simulator.lives import delayed_transfers, emergency, mental_health
-from cares.simulator.residents import YEAR
+from cares.simulator.days import YEAR, age, day
+from cares.simulator.lives import delayed_transfers, emergency, occurrences, spans
 from cares.simulator.story import Story
 
 PLAUSIBLE = "plausible, not checked against a published figure"
@@ -52,7 +51,7 @@ DAYS_WAITED = {  # each from the one before up to this many days
 }
 _LONGEST_WAIT = 182  # days before the end after which a referral may still wait when the story ends
 _MONTHS_COMPARED = 6  # fewer say nothing of a trend
-_LOCKDOWN = date(2020, 3, 1)
+_UNUSUAL_FROM = date(2020, 3, 1)  # the month of the first lockdown
 
 
 @dataclass(frozen=True)
@@ -130,7 +129,8 @@ def people(story: Story) -> Figure:
     residents_of = story.borough.people[story.borough.live_in("st_helens")]
     on = day(story.told.first)
     born = residents_of["born"].to_numpy()
-    lives = (born <= on) & (residents_of["died"].to_numpy() > on)
+    away = story.general_practice.is_away(len(story.borough.people), on)[residents_of.index]
+    lives = (born <= on) & (residents_of["died"].to_numpy() > on) & ~away
     years, women = age(born[lives], on), (residents_of["sex"] == "F").to_numpy()[lives]
     starts = list(residents.AGES_OF_A_NEIGHBOUR)
     bands = np.searchsorted(starts, years, "right") - 1
@@ -166,7 +166,7 @@ def respiratory_admissions(story: Story) -> Figure:
     years = age(story.borough.people["born"].to_numpy()[chosen["person"]], admitted)
     found = [Comparison("65 and over, per cent", 100 * _mean(years >= 65), told["aged_65_and_over"], told["source"], "{:.0f}")]
     counts = dict(zip(_labels(months), _by_month(admitted, months), strict=True))
-    springs = [on for on in months if on.month == 3 and on < _LOCKDOWN]
+    springs = [on for on in months if on.month == 3 and on < _UNUSUAL_FROM]
     winters = [
         ([f"{on.year - 1}-12", f"{on.year}-01", f"{on.year}-02"], [f"{on.year}-{month:02}" for month in (3, 4, 5)])
         for on in springs
@@ -269,10 +269,10 @@ def urgent_treatment_centre(story: Story) -> Figure:
     arrived, waited = seen["arrived"].to_numpy(), seen["treated"].to_numpy()
     within = np.split(waited, np.searchsorted(arrived, [day(on) for on in [*months[1:], _after(months[-1])]]))[:-1]
     medians = [float(np.median(of_month)) if len(of_month) else np.nan for of_month in within]
-    moved = day(emergency.SERVICE_MOVED)
+    moved = occurrences.SERVICES_MOVED
     found = []
     # Not beyond February 2020: few people came then, and waited less for it.
-    before, after = waited[arrived < moved], waited[(arrived >= moved) & (arrived < day(_LOCKDOWN))]
+    before, after = waited[arrived < moved], waited[(arrived >= moved) & (arrived < day(_UNUSUAL_FROM))]
     if len(before) and len(after):
         name = "median from December 2019 to February 2020 ÷ median before"
         found.append(Comparison(name, float(np.median(after) / np.median(before))))
@@ -322,7 +322,7 @@ def delayed_days(story: Story) -> Figure:
         "days a month per 100,000 people",
         "months",
         table,
-        f"{len(story.delays) + len(story.mental_health_delays):,} delays: the fewer, the more the months differ by chance. "
+        f"{len(story.delays) + len(story.mental_health_delays):,} delays, drawn after England's trend: the fewer, the more the months differ by chance. "
         "England's counts all beds; the borough's those of the general hospital and of mental health care. From 19 March 2020 on "
         "patients were to leave at once, and nothing was published.",
         tuple(found),
@@ -352,7 +352,7 @@ def delay_reasons(story: Story) -> Figure:
 def mental_health_waits(story: Story) -> Figure:
     """Columns waited, adults, children: per cent of those whom a mental health service saw, by their wait for the first contact."""
     referrals, contacts = story.mental_health.referrals, story.mental_health.contacts
-    kept = contacts["attendance"].isin([mental_health.ATTENDED, mental_health.LATE]).to_numpy()
+    kept = contacts["attendance"].isin([spans.ATTENDED, spans.LATE]).to_numpy()
     first = contacts[kept].drop_duplicates("referral")
     of_first = referrals.iloc[first["referral"].to_numpy()]
     received = of_first["received"].to_numpy()

@@ -33,6 +33,11 @@ def practices() -> pd.DataFrame:
     return pd.DataFrame({"name": names, "code": codes, "council": list(councils.values())}, dtype=object)
 
 
+def practice_codes() -> np.ndarray:
+    """The codes of the GP practices, by number."""
+    return practices()["code"].to_numpy()
+
+
 def build(rng: np.random.Generator, council: np.ndarray, sheltered: np.ndarray) -> pd.DataFrame:
     """A home for each council given, then for each council a row for those without one, then the care homes.
 

@@ -57,6 +57,16 @@ def with_wrong_digit(rng: np.random.Generator, number: str) -> str:
     return f"{number[:at]}{digit}{number[at + 1 :]}"
 
 
+def in_no_order(rng: np.random.Generator, written: str, count: int) -> np.ndarray:
+    """Distinct numbers in no order, written like "J{:07d}"."""
+    return numbered(written, rng.permutation(count * 2)[:count])
+
+
+def numbered(written: str, numbers: np.ndarray) -> np.ndarray:
+    """Numbers as they are written, like "R{:07d}"."""
+    return np.array([written.format(number) for number in numbers.tolist()], dtype=object)
+
+
 def uprns(count: int) -> np.ndarray:
     """Distinct property numbers, 12 digits with leading zeros, as text."""
     return np.array([f"0099{number * 7 + 3:08d}" for number in range(count)], dtype=object)

@@ -10,6 +10,7 @@ import numpy as np
 import yaml
 
 from cares.simulator.chance import by_place, pick
+from cares.simulator.days import YEAR
 
 
 @cache
@@ -49,7 +50,7 @@ def surnames(rng: np.random.Generator, origin: np.ndarray) -> np.ndarray:
 def forenames(rng: np.random.Generator, origin: np.ndarray, sex: np.ndarray, born: np.ndarray) -> np.ndarray:
     """A forename for each origin, sex (F or M) and day of birth: names have their generations."""
     drawn = np.empty(len(origin), dtype=object)
-    year = np.floor(born / 365.2425) + 1970
+    year = np.floor(born / YEAR) + 1970
     for name, by_sex in lists()["forenames"].items():
         for letter, by_era in (("F", by_sex["female"]), ("M", by_sex["male"])):
             starts = [*sorted(by_era), 9999]

@@ -75,7 +75,7 @@ class Records:
         self._second_from[twice] = rng.integers(borough.begins + 450, borough.ends, len(twice))
         self._second_from[unnamed] = people["born"].to_numpy()[unnamed] + rng.integers(8, NAMED_WITHIN_DAYS, len(unnamed))
         self._second_from[adopted["person"]] = adopted["on"]
-        self.local_id = np.array([local_id.format(number) for number in rng.permutation(size * 2)[:size]], dtype=object)
+        self.local_id = identifiers.in_no_order(rng, local_id, size)
         self.local_id[self._second[unnamed]] = self.local_id[self._first[unnamed]]
         self.is_used = np.zeros(size, dtype=bool)
 

@@ -14,9 +14,7 @@ import pandas as pd
 from cares.simulator import homes as map_of_homes
 from cares.simulator import identifiers, names
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import ALWAYS, NEVER, Timeline, age
-
-YEAR = 365.2425
+from cares.simulator.days import ALWAYS, NEVER, YEAR, Timeline, age
 
 # People of the neighbouring councils whom the organisations of St Helens meet, beside its own: as a share of those.
 FRINGE = {"halton": 0.12, "knowsley": 0.12}
@@ -99,11 +97,12 @@ class Borough:
     """Everybody and every home.
 
     people: one row a person, its number is its place; columns household, role, sex, born, died, council (st_helens,
-    halton or knowsley; people of St Helens come first), origin, ethnicity, forename, middle_name, birth_surname,
-    nhs_number, phone, practice, frailty (when the story begins; on average 1) and frailty_grows (a share of it in a year), is_reference (the first of the household), and the numbers of
-    partner, parent and mother (-1: none). homes: see `homes.build`. residences: person to home. surnames: person to
-    surname. conditions: one boolean column a long-term condition. spare_nhs_numbers are nobody's. begins and ends bound
-    the days for which lives are told. adopted: who became somebody else on paper, see `looked_after.adoptions`.
+    halton or knowsley; people of St Helens come first), origin, ethnicity, forename, middle_name, nhs_number, phone,
+    practice, frailty (when the story begins; on average 1) and frailty_grows (a share of it in a year), is_reference (the
+    first of the household), and the numbers of partner, parent and mother (-1: none). homes: see `homes.build`.
+    residences: person to home. surnames: person to surname. conditions: one boolean column a long-term condition.
+    spare_nhs_numbers are nobody's. begins and ends bound the days for which lives are told. adopted: who became somebody
+    else on paper, see `looked_after.adoptions`.
     """
 
     people: pd.DataFrame
@@ -122,6 +121,11 @@ class Borough:
         return np.arange(len(self.people))
 
     @property
+    def middle(self) -> int:
+        """The day in the middle of the story."""
+        return (self.begins + self.ends) // 2
+
+    @property
     def first_care_home(self) -> int:
         """The number of the first care home; all homes from it on are care homes."""
         return int((self.homes["tenure"] == "care home").to_numpy().argmax())
@@ -130,6 +134,36 @@ class Borough:
         """How frail people are on a day, or on a day of its own for each: on average 1 when the story begins."""
         of = self.people["frailty"].to_numpy()[people]
         return of * (1 + self.people["frailty_grows"].to_numpy()[people] * np.maximum(on - self.begins, 0) / YEAR)
+
+    def has(self, *conditions: str) -> np.ndarray:
+        """Whether each person has any of some long-term conditions, given by their codes."""
+        return self.conditions[list(conditions)].to_numpy().any(axis=1)
+
+    @property
+    def is_alone(self) -> np.ndarray:
+        """Whether each person is a household of one."""
+        household = self.people["household"].to_numpy()
+        return np.bincount(household)[household] == 1
+
+    @property
+    def adopted_on(self) -> np.ndarray:
+        """The day from which each person is somebody else on paper; NEVER for all but adopted children."""
+        assert self.adopted is not None, "this is told after the adoptions"
+        days = np.full(len(self.people), NEVER)
+        days[self.adopted["person"]] = self.adopted["on"]
+        return days
+
+    def known_until(self, people: np.ndarray, since: np.ndarray) -> np.ndarray:
+        """The day on which what began on a day ends for each person at the latest: of death, or of an adoption after it.
+
+        Care that went on beyond an adoption would betray who the child was.
+        """
+        adopted_on = self.adopted_on[people]
+        return np.minimum(self.people["died"].to_numpy()[people], np.where(since < adopted_on, adopted_on, NEVER))
+
+    def registered_in(self, council: str) -> np.ndarray:
+        """Whether each person is registered with a GP practice in the area of a council."""
+        return (map_of_homes.practices()["council"] == council).to_numpy()[self.people["practice"].to_numpy()]
 
     def live_in(self, council: str) -> np.ndarray:
         """Whether each person lives in the area of a council: st_helens, halton or knowsley."""
@@ -364,7 +398,6 @@ def _name(rng: np.random.Generator, people: pd.DataFrame, begins: int, ends: int
     head = reference[household]
     father = np.where((partner[head] >= 0) & (sex[head] == "F"), partner[head], head)
     birth = np.where(parent >= 0, birth[father], birth)
-    people["birth_surname"] = birth
 
     namesake = (parent >= 0) & (sex == sex[father]) & (rng.random(len(people)) < SAME_NAME_AS_PARENT_SHARE)
     people.loc[namesake, "forename"] = people["forename"].to_numpy()[father[namesake]]

@@ -10,7 +10,7 @@ import numpy as np
 
 from cares.contracts import Period, Table
 from cares.simulator import residents
-from cares.simulator.days import day
+from cares.simulator.days import MINUTES_IN_A_DAY, NEVER, day
 from cares.simulator.lives import (
     childrens_contacts,
     community,
@@ -104,14 +104,39 @@ class Story:
         self.referrals = voluntary.referrals(
             told.seed, self.borough, self.stays, self.social_care, self.neighbourhood, self.safety
         )
-        self.general_practice = general_practice.lives(
-            told.seed, self.borough, self.stays, self.social_care, self.neighbourhood.is_damp, day(told.first)
-        )
         self.childrens_contacts = childrens_contacts.contacts(told.seed, self.borough, self.looked_after)
         self.front_door = front_door.life(told.seed, self.borough, self.stays, self.social_care, self.childrens_contacts)
         self.permissions = permissions.decisions(told.seed, self.borough, self.stays, self.social_care)
         self.record_use = record_use.openings(told.seed, self.borough, self.permissions)
+        self.general_practice = general_practice.lives(
+            told.seed, self.borough, self.stays, self.neighbourhood.is_damp, self._last_seen(), day(told.first)
+        )
         self.registers: list[Records] = []
+
+    def _last_seen(self) -> np.ndarray:
+        """The last day on which anybody but a practice has to do with each person; NEVER where it goes on."""
+        community, mental_health, safety = self.community, self.mental_health, self.safety
+        contacts = self.front_door.contacts
+        told = [
+            (self.stays["person"], self.stays["discharged"]),
+            (self.emergency["person"], self.emergency["arrived"]),
+            (self.outpatients["person"], self.outpatients["on"]),
+            (self.social_care["person"], self.social_care["ends"]),
+            (community.referrals["person"], community.referrals["closed"]),
+            (community.protection_plans["person"], community.protection_plans["ends"]),
+            (mental_health.referrals["person"], mental_health.referrals["closed"]),
+            (safety.involved["person"], safety.incidents["day"].to_numpy()[safety.involved["incident"]]),
+            (safety.visits["person"], safety.visits["day"]),
+            (self.referrals["person"], self.referrals["ended"]),
+            (contacts["person"], contacts["closed"] // MINUTES_IN_A_DAY),
+            (self.permissions["person"], self.permissions["written"]),
+            (self.record_use["person"], self.record_use["opened"] // MINUTES_IN_A_DAY),
+        ]
+        last = np.full(len(self.borough.people), -NEVER)
+        for persons, days in told:
+            who, on = np.asarray(persons), np.asarray(days)
+            np.maximum.at(last, who[who >= 0], on[who >= 0])
+        return last
 
     def register(self, organisation: str, source: str, kind: str, local_id: str, persons: np.ndarray) -> Records:
         """The register of people that an organisation keeps, of all that it ever meets; feeds that share it share its numbers.

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from cares.simulator.days import NEVER, day
+from cares.simulator.days import MINUTES_IN_A_DAY, NEVER, day
 from cares.simulator.story import Story
 
 HEADERS = ("month", "what", "kind", "number")
-MINUTES_IN_A_DAY = 24 * 60
 
 
 def counted(story: Story) -> Iterator[tuple[str, str, str, int]]:
@@ -73,7 +72,7 @@ def _at_the_end_of_each_month(story: Story) -> Iterator[tuple[str, str, str, int
     delayed = (story.delays["ready"].to_numpy(), story.delays["left"].to_numpy())
     for month in pd.period_range(story.told.first, story.told.last, freq="M"):
         first, end = day(month.start_time.date()), day(month.end_time.date())
-        alive = (born <= end) & (died > end)
+        alive = (born <= end) & (died > end) & ~story.general_practice.is_away(len(people), end)
         for council, number in people["council"][alive].value_counts(sort=False).items():
             yield str(month), "people at the end of the month", str(council), int(number)
         home = borough.residences.on(np.flatnonzero(alive), end)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from cares.simulator.days import MINUTES_IN_A_DAY
+
 # How people describe their ethnicity: in adult social care, in the children's return, in hospital.
 ETHNICITY = {
     "british": ("White: English, Welsh, Scottish, Northern Irish or British", "WBRI", "A"),
@@ -32,6 +34,14 @@ ACCOMMODATION = {
     "care home": "Registered care home",
     "none": "Other temporary accommodation",
 }
+
+
+_CLOCK = np.array([f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(MINUTES_IN_A_DAY)], dtype=object)
+
+
+def clock(minutes: np.ndarray, seconds: str = "") -> np.ndarray:
+    """Minutes of a day as a time, if wanted with `seconds`, like ":00"."""
+    return _CLOCK[minutes] + seconds
 
 
 def ethnicity(described: np.ndarray, dialect: int) -> np.ndarray:

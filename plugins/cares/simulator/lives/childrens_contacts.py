@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER
+from cares.simulator.days import YEAR, weekday_of
 from cares.simulator.lives.looked_after import LookedAfter
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.residents import Borough
 
 PER_1000_CHILDREN_A_YEAR = 70
 FAMILIES_DIFFER = 0.3  # the shape of how often families are heard of: the smaller, the more contacts are about few families
@@ -57,9 +57,13 @@ def contacts(seed: int, borough: Borough, looked_after: LookedAfter) -> pd.DataF
     person = np.concatenate([spells["person"].to_numpy(dtype=int), person])
     born, died = (borough.people[name].to_numpy()[person] for name in ("born", "died"))
     on = np.maximum(np.concatenate([before_care, on]), born)
-    adopted = np.full(len(borough.people), NEVER)
-    adopted[spells["person"].to_numpy(dtype=int)] = spells["adopted_on"].to_numpy(dtype=int)
-    told = (on >= borough.begins) & (on <= borough.ends) & (on < born + 18 * YEAR - 1) & (on <= died) & (on < adopted[person])
+    told = (
+        (on >= borough.begins)
+        & (on <= borough.ends)
+        & (on < born + 18 * YEAR - 1)
+        & (on <= died)
+        & (on < borough.adopted_on[person])
+    )
     found = pd.DataFrame({"person": person, "on": on, "source": pick(rng, list(SOURCES), list(SOURCES.values()), len(on))})
     # A child is contacted about on one day once: Annex A holds a child, a day and a source once.
     found = found[told].drop_duplicates(["person", "on"])
@@ -76,7 +80,7 @@ def _about_families(rng: np.random.Generator, borough: Borough) -> tuple[np.ndar
     years = (borough.ends - borough.begins) / YEAR
     chosen = child.repeat(rng.poisson(PER_1000_CHILDREN_A_YEAR / 1000 * years * heard_of))
     calendar = np.arange(borough.begins, borough.ends + 1)
-    weight = np.where((calendar + 3) % 7 < 5, 1.0, 0.35)
+    weight = np.where(weekday_of(calendar) < 5, 1.0, 0.35)
     of_year = calendar % YEAR
     for first, last, left in HOLIDAYS:
         weight = np.where((of_year >= first) & (of_year <= last), weight * left, weight)

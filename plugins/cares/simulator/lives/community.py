@@ -8,7 +8,6 @@ provider's.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -18,15 +17,24 @@ import pandas as pd
 import yaml
 
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age, day
+from cares.simulator.days import NEVER, YEAR, age, by_age, weekday_of
 from cares.simulator.lives.looked_after import LookedAfter
-from cares.simulator.lives.occurrences import LOCKDOWN, calendar, drawn, on_weekdays
-from cares.simulator.lives.spans import Spans, by_age, visits
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.lives.occurrences import LOCKDOWN, SERVICES_MOVED, calendar, drawn, lockdown, next_weekday, on_weekdays
+from cares.simulator.lives.spans import (
+    ATTENDED,
+    CANCELLED_BY_PATIENT,
+    CANCELLED_BY_PROVIDER,
+    FACE,
+    LATE,
+    MISSED,
+    PHONE,
+    VIDEO,
+    in_hospital,
+    visits,
+)
+from cares.simulator.residents import Borough
 
-EASING, ALL_WORK_BACK = day(date(2020, 7, 1)), day(date(2021, 4, 1))  # assumed
 PHONE_STAYS = 0.4  # of the calls that lockdown brought, how many stayed; assumed
-TRANSFER = day(date(2019, 12, 1))  # IV therapy and looked-after children's health go to other trusts
 
 SERVED_COUNCILS = ("st_helens", "halton")
 # Shares and lengths here are assumed, like the figures of `community.yml`.
@@ -50,8 +58,6 @@ PLAN_BEFORE_CARE_SHARE = 0.4
 PLAN_VISITS_GAP = 28.0  # days
 PLAN_REASONS = {"01": 46, "02": 9, "03": 40, "04": 5}
 
-FACE, PHONE, VIDEO = range(3)
-ATTENDED, LATE, CANCELLED_BY_PATIENT, MISSED, CANCELLED_BY_PROVIDER = 5, 6, 2, 3, 4
 ATTENDANCE = {ATTENDED: 90.5, LATE: 1.5, CANCELLED_BY_PATIENT: 3.2, MISSED: 3.3, CANCELLED_BY_PROVIDER: 1.5}
 PLACES = ("A01", "B01", "C01", "F01", "G02", "K01", "L01")
 
@@ -111,7 +117,7 @@ class _Courses:
         self.seed, self.borough, self.stays, self.since = seed, borough, stays, since
         self.born, self.died = (borough.people[name].to_numpy() for name in ("born", "died"))
         self.served = np.logical_or.reduce([borough.live_in(council) for council in SERVED_COUNCILS])
-        self.in_hospital = Spans(*(stays[name].to_numpy() for name in ("person", "admitted", "discharged")))
+        self.in_hospital = in_hospital(stays)
         self.referrals: list[pd.DataFrame] = []
         self.contacts: list[pd.DataFrame] = []
         self.count = 0
@@ -119,7 +125,7 @@ class _Courses:
     def refer(self, name: str) -> None:
         """One service to which people are referred, from the community or after a stay in hospital."""
         service, rng = services()[name], stream(self.seed, f"community {name}")
-        middle = (self.borough.begins + self.borough.ends) // 2
+        middle = self.borough.middle
         rate = by_age(age(self.born, middle), service.get("per_1000_a_year", {})) / 1000 * self.served
         if service.get("frail"):
             rate = rate * self.borough.frailty(self.borough.everybody, middle)
@@ -202,7 +208,7 @@ class _Courses:
         share = stays["primary"].map(IV_AFTER).fillna(0.0).to_numpy()
         fits = self.served[person] & (age(self.born[person], discharged) >= 16) & (self.died[person] > discharged + 8)
         stay = np.flatnonzero(fits & (rng.random(len(stays)) < share))
-        years = age(self.born, (self.borough.begins + self.borough.ends) // 2)
+        years = age(self.born, self.borough.middle)
         days = calendar(self.borough.begins, self.borough.ends)
         rate = by_age(years, IV_PER_1000_A_YEAR) / 1000 * self.served
         at_home, asked = drawn(rng, rate, days, np.where(on_weekdays(days) > 0, 1.2, 0.5))
@@ -212,7 +218,7 @@ class _Courses:
         size = len(person)
         received_at = rng.integers(9 * 12, 17 * 12, size) * 5
         hours = rng.gamma(2.0, IV_HOURS / 2.0, size)
-        worse = transfer_worsens & (received >= TRANSFER)
+        worse = transfer_worsens & (received >= SERVICES_MOVED)
         hours = np.where(worse, hours * IV_HOURS_WORSE, hours)
         # Nobody comes at night: between eight in the evening and eight in the morning a wait goes on.
         open_minutes = (received_at - 8 * 60) + hours * 60
@@ -234,9 +240,9 @@ class _Courses:
         for spell in range(len(spells)):
             on = int(starts[spell]) + 8 + int(rng.gamma(3.0, (INITIAL_ASSESSMENT_DAYS - 8) / 3.0))
             late = int(rng.integers(8, 45))
-            on += late if transfer_worsens and starts[spell] >= TRANSFER else 0
+            on += late if transfer_worsens and starts[spell] >= SERVICES_MOVED else 0
             is_initial = True
-            while (on := _weekday(on)) < ends[spell] and on <= self.borough.ends:
+            while (on := next_weekday(on)) < ends[spell] and on <= self.borough.ends:
                 came = rng.random() > 0.07
                 rows.append((spell, on, is_initial, came))
                 if not came:
@@ -283,12 +289,12 @@ class _Courses:
         even: bool = False,
     ) -> None:
         """Referrals and their courses of contacts; `even`: at even distances and on every day of the week."""
-        died, service = lives_until(self.borough, person, received), services()[name]
+        died, service = self.borough.known_until(person, received), services()[name]
         told = (received < died) & (received >= self.born[person]) & (np.minimum(last + 6, died) >= self.since)
         person, received, first, last, gap, stay, died = (part[told] for part in (person, received, first, last, gap, stay, died))
         weekend = service.get("weekend", 0.0)
         if not weekend:
-            first, last = _weekday(first), _weekday(np.maximum(last, first))
+            first, last = next_weekday(first), next_weekday(np.maximum(last, first))
         closed = np.minimum(np.maximum(last, first) + rng.integers(1, 6, len(person)), died)
         number = self.count
         at = None if received_at is None else received_at[told]
@@ -298,11 +304,11 @@ class _Courses:
         if even:
             on = first[course] + np.rint((np.arange(len(course)) - np.flatnonzero(is_first)[course]) * gap[course]).astype(int)
         elif weekend:
-            goes = (on + 3) % 7 < 5
+            goes = weekday_of(on) < 5
             goes |= is_first | (rng.random(len(on)) < weekend)
             course, on, is_first = course[goes], on[goes], is_first[goes]
         else:
-            on = _weekday(on)
+            on = next_weekday(on)
         keep = (on >= self.since) & (on < died[course]) & (on <= closed[course]) & (on <= self.borough.ends)
         if name not in GOES_IN_HOSPITAL:
             keep &= ~self.in_hospital.cover(person[course], on)
@@ -386,29 +392,6 @@ class _Courses:
         """All referrals, and all contacts in the order of their days."""
         contacts = pd.concat(self.contacts, ignore_index=True).sort_values(["day", "referral"], kind="stable")
         return pd.concat(self.referrals, ignore_index=True), contacts.reset_index(drop=True)
-
-
-def lockdown(days: np.ndarray, stays: float = 0.0) -> np.ndarray:
-    """How much of what lockdown did is still so on each day: all of it until July 2020, half for the winter, then what `stays`."""
-    return np.select([days < LOCKDOWN, days < EASING, days < ALL_WORK_BACK], [0.0, 1.0, 0.5], stays)
-
-
-def lives_until(borough: Borough, person: np.ndarray, since: np.ndarray) -> np.ndarray:
-    """The day on which what began on a day ends for each person at the latest: of death, or of becoming somebody else.
-
-    An adopted child is somebody else from then on; care that went on would betray who it was.
-    """
-    assert borough.adopted is not None, "care is told after the adoptions"
-    becomes = np.full(len(borough.people), NEVER)
-    becomes[borough.adopted["person"]] = borough.adopted["on"]
-    died = borough.people["died"].to_numpy()[person]
-    return np.minimum(died, np.where(since < becomes[person], becomes[person], NEVER))
-
-
-def _weekday(days: Any) -> Any:
-    """The same days, with the Monday after it for a day of a weekend."""
-    weekday = (days + 3) % 7
-    return days + np.where(weekday >= 5, 7 - weekday, 0)
 
 
 def _protection_plans(seed: int, borough: Borough, children: LookedAfter) -> pd.DataFrame:

@@ -5,7 +5,6 @@ Whoever is admitted through the emergency department was there first: the times 
 
 from __future__ import annotations
 
-from datetime import date
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -15,11 +14,12 @@ import pandas as pd
 import yaml
 
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age, day
+from cares.simulator.days import MINUTES_IN_A_DAY, YEAR, age, by_age, weekday_of
 from cares.simulator.lives import hospital
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.lives.occurrences import SERVICES_MOVED
+from cares.simulator.lives.spans import Spans
+from cares.simulator.residents import Borough
 
-DAY = 1440  # minutes
 FOUR_HOURS = 240
 DEPARTMENT, CENTRE = "department", "centre"
 # Assumed, like all shares here.
@@ -29,7 +29,6 @@ TIMES_AS_MANY = {DEPARTMENT: 1.22, CENTRE: 1.08}  # of the rates in emergency.ym
 OPENS, CLOSES = 7, 22  # hours of the Urgent Treatment Centre
 SENT_ON_TO_DEPARTMENT = 0.035
 DIES_THERE_SHARE = 0.06  # of deaths outside hospital
-SERVICE_MOVED = date(2019, 12, 1)
 LONGER_AFTERWARDS, OVER_FOUR_HOURS_AFTERWARDS = 1.75, 0.07  # at the centre, if its waits get longer
 OVER_FOUR_HOURS_AT_CENTRE = 0.012
 ACUITY: dict[str, list[float]] = {"admitted": [5, 36, 45, 14, 0], DEPARTMENT: [0.5, 8, 40, 45, 6.5], CENTRE: [0, 1, 14, 65, 20]}
@@ -104,18 +103,11 @@ def attendances(seed: int, borough: Borough, stays: pd.DataFrame, since: int, ce
     return found[found["arrived"] >= since].reset_index(drop=True)
 
 
-def _rates(by_age: dict[int, float], years: np.ndarray) -> np.ndarray:
-    rate = np.zeros(len(years))
-    for start, per_1000 in by_age.items():
-        rate[years >= start] = per_1000 / 1000
-    return rate
-
-
 def _not_admitted(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, since: int) -> pd.DataFrame:
     people = borough.people
     calendar = np.arange(since - 8, borough.ends + 1)  # a week more, so that it is known who comes again
-    usual = WEEKDAYS[hospital.weekday_of(calendar)] * hospital.between(calendar, told()["fewer_come"])
-    weekend = hospital.weekday_of(calendar) >= 5
+    usual = WEEKDAYS[weekday_of(calendar)] * hospital.between(calendar, told()["fewer_come"])
+    weekend = weekday_of(calendar) >= 5
     years = age(people["born"].to_numpy(), (since + borough.ends) // 2)
     often = rng.gamma(COMES_OFTEN, 1 / COMES_OFTEN, len(people))
     women = (people["sex"] == "F").to_numpy()
@@ -131,7 +123,7 @@ def _not_admitted(rng: np.random.Generator, borough: Borough, stays: pd.DataFram
             )
         hours = np.array(told()["hours"]["night" if kind.get("nights") else "day"], dtype=float)
         for service in (DEPARTMENT, CENTRE):
-            rate = _rates(kind[service], years) * often * TIMES_AS_MANY[service] * (women if kind.get("women") else 1.0)
+            rate = by_age(years, kind[service]) / 1000 * often * TIMES_AS_MANY[service] * (women if kind.get("women") else 1.0)
             person = borough.everybody.repeat(rng.poisson(rate * weight.sum() / YEAR))
             size = len(person)
             hour = pick(rng, range(24), hours * open_hours if service == CENTRE else hours, size).astype(int)
@@ -155,10 +147,8 @@ def _not_admitted(rng: np.random.Generator, borough: Borough, stays: pd.DataFram
 
 def _in_hospital(stays: pd.DataFrame, person: np.ndarray, on: np.ndarray) -> np.ndarray:
     """Whether somebody was in hospital on a day, or was to be admitted on it or on the next."""
-    order = np.lexsort((stays["admitted"], stays["person"]))
-    who, admitted, discharged = (stays[name].to_numpy()[order] for name in ("person", "admitted", "discharged"))
-    last = np.searchsorted(who.astype(np.int64) * NEVER + admitted, person.astype(np.int64) * NEVER + on + 1, "right") - 1
-    return (last >= 0) & (who[last] == person) & (discharged[last] >= on)
+    known, admitted, discharged = (stays[name].to_numpy() for name in ("person", "admitted", "discharged"))
+    return Spans(known, admitted - 1, discharged + 1).cover(person, on)
 
 
 def _admitted(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, since: int) -> pd.DataFrame:
@@ -171,11 +161,13 @@ def _admitted(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, s
     minutes = np.where(slow, FOUR_HOURS + rng.exponential(60 + 500 * over), 60 + 178 * rng.beta(4, 1.6, size)).astype(int)
     order = np.lexsort((stays["admitted"], stays["person"]))
     before = order[np.maximum(np.argsort(order, kind="stable")[place] - 1, 0)]
-    home = (stays["discharged"] * DAY + stays["discharged_minute"]).to_numpy()[before]
+    home = (stays["discharged"] * MINUTES_IN_A_DAY + stays["discharged_minute"]).to_numpy()[before]
     was_here = stays["person"].to_numpy()[before] == stay["person"].to_numpy()
-    earliest = np.where(was_here & (before != place), home + 5, borough.people["born"].to_numpy()[stay["person"]] * DAY)
-    leaves = (stay["admitted"] * DAY + stay["admitted_minute"]).to_numpy()
-    minutes = np.minimum(minutes, np.maximum(leaves - earliest, 5)).clip(max=DAY - 30)
+    earliest = np.where(
+        was_here & (before != place), home + 5, borough.people["born"].to_numpy()[stay["person"]] * MINUTES_IN_A_DAY
+    )
+    leaves = (stay["admitted"] * MINUTES_IN_A_DAY + stay["admitted_minute"]).to_numpy()
+    minutes = np.minimum(minutes, np.maximum(leaves - earliest, 5)).clip(max=MINUTES_IN_A_DAY - 30)
     kinds = {name: number for number, name in enumerate(told()["kinds"])}
     by_reason, by_diagnosis = told()["of_stays"], told()["of_diagnoses"]
     kind = [
@@ -187,8 +179,8 @@ def _admitted(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, s
             "person": stay["person"].to_numpy(),
             "service": DEPARTMENT,
             "kind": kind,
-            "arrived": (leaves - minutes) // DAY,
-            "minute": (leaves - minutes) % DAY,
+            "arrived": (leaves - minutes) // MINUTES_IN_A_DAY,
+            "minute": (leaves - minutes) % MINUTES_IN_A_DAY,
             "stay": place,
             "left": minutes,
         }
@@ -206,7 +198,7 @@ def _died_there(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame,
             "service": DEPARTMENT,
             "kind": list(told()["kinds"]).index("collapse"),
             "arrived": died[person],
-            "minute": rng.integers(0, DAY - 90, size),
+            "minute": rng.integers(0, MINUTES_IN_A_DAY - 90, size),
             "stay": -1,
             "left": rng.integers(10, 90, size),
             "status": pick(rng, [DIED, DEAD_ON_ARRIVAL], [75, 25], size),
@@ -220,7 +212,7 @@ def _over_four_hours(days: np.ndarray) -> np.ndarray:
 
 def _department(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, came: pd.DataFrame) -> pd.DataFrame:
     """What became of everybody at the emergency department."""
-    came = came[came["minute"] < DAY - 1].reset_index(drop=True)
+    came = came[came["minute"] < MINUTES_IN_A_DAY - 1].reset_index(drop=True)
     size, arrived, person = len(came), came["arrived"].to_numpy(), came["person"].to_numpy()
     admitted = came["stay"].to_numpy() >= 0
     died = came["status"].notna().to_numpy()
@@ -252,7 +244,7 @@ def _department(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame,
 def _centre(rng: np.random.Generator, borough: Borough, came: pd.DataFrame, worsens: bool) -> pd.DataFrame:
     """What became of everybody at the Urgent Treatment Centre."""
     size, arrived = len(came), came["arrived"].to_numpy()
-    worse = worsens & (arrived >= day(SERVICE_MOVED))
+    worse = worsens & (arrived >= SERVICES_MOVED)
     busy = 1 + 0.5 * _over_four_hours(arrived)
     assessed = rng.gamma(1.8, 4.5, size) * busy * np.where(worse, LONGER_AFTERWARDS, 1.0)
     treated = assessed + rng.gamma(1.7, 17, size) * busy * np.where(worse, LONGER_AFTERWARDS, 1.0)
@@ -264,7 +256,7 @@ def _centre(rng: np.random.Generator, borough: Borough, came: pd.DataFrame, wors
     status = _endings(rng, borough, came, np.ones(size, dtype=bool), treated)
     kinds = list(told()["kinds"].values())
     goes_on = np.array([bool(kind[DEPARTMENT]) for kind in kinds])[came["kind"]] & (rng.random(size) < SENT_ON_TO_DEPARTMENT)
-    goes_on &= came["minute"].to_numpy() + left + 35 < DAY - 60
+    goes_on &= came["minute"].to_numpy() + left + 35 < MINUTES_IN_A_DAY - 60
     status = np.where(goes_on, TO_DEPARTMENT, status)
     return _described(rng, borough, came, status, assessed, treated, left, np.full(size, CENTRE, dtype=object)).assign(decided=-1)
 

@@ -14,15 +14,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from cares.simulator import homes
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age, day
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.days import MINUTES_IN_A_DAY, NEVER, YEAR, age, by_age, day, weekday_of
+from cares.simulator.lives.occurrences import CONTACT_CARES_BEGINS
+from cares.simulator.residents import Borough
 
-CONTACT_CARES_BEGINS = day(date(2019, 4, 1))  # assumed, as in the contracts of the two feeds
 OPENS, CLOSES = 8 * 60, 22 * 60
-DAY = 24 * 60
-NEVER_MINUTE = NEVER * DAY
+NEVER_MINUTE = NEVER * MINUTES_IN_A_DAY
 
 
 @dataclass(frozen=True)
@@ -165,7 +163,7 @@ def _after_a_stay(rng: np.random.Generator, borough: Borough, stays: pd.DataFram
 
 
 def _calls(rng: np.random.Generator, borough: Borough) -> pd.DataFrame:
-    rate = _by_age(borough, CONTACTS_A_YEAR) * rng.gamma(CALLERS_DIFFER, 1 / CALLERS_DIFFER, len(borough.people))
+    rate = _rate(borough, CONTACTS_A_YEAR) * rng.gamma(CALLERS_DIFFER, 1 / CALLERS_DIFFER, len(borough.people))
     person, on = _over_the_years(rng, borough, rate * _may_use_it(borough))
     return _part(
         person,
@@ -177,7 +175,7 @@ def _calls(rng: np.random.Generator, borough: Borough) -> pd.DataFrame:
 
 
 def _crises(rng: np.random.Generator, borough: Borough) -> pd.DataFrame:
-    person, on = _over_the_years(rng, borough, _by_age(borough, CRISES_A_YEAR) * _may_use_it(borough))
+    person, on = _over_the_years(rng, borough, _rate(borough, CRISES_A_YEAR) * _may_use_it(borough))
     by = pick(rng, ["FFN", "PCH", "S", "ASCP", "SH"], [36, 30, 14, 12, 8], len(on))
     reason = pick(rng, ["REQ-USS", "REQ-USC", "CFW", "MHAAR"], [68, 14, 12, 6], len(on))
     return _part(person, on, "crisis", by=by, reason=reason, is_crisis=True)
@@ -207,82 +205,53 @@ def _nobody_named(rng: np.random.Generator, borough: Borough, of: int) -> pd.Dat
     return _part(nobody, on, "planned", reason="CFW", **more).assign(kind=np.where(is_child, "child", "planned"))
 
 
-def _by_age(borough: Borough, rates: dict[int, float]) -> np.ndarray:
-    years = age(borough.people["born"].to_numpy(), (borough.begins + borough.ends) // 2)
-    rate = np.zeros(len(years))
-    for start, a_year in rates.items():
-        rate[years >= start] = a_year
-    return rate * np.where(years >= 65, borough.people["frailty"].to_numpy(), 1.0)
+def _rate(borough: Borough, rates: dict[int, float]) -> np.ndarray:
+    years = age(borough.people["born"].to_numpy(), borough.middle)
+    return by_age(years, rates) * np.where(years >= 65, borough.people["frailty"].to_numpy(), 1.0)
 
 
 def _over_the_years(rng: np.random.Generator, borough: Borough, rate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Persons and days, as many as a rate a year gives, by weekday, with growth and the spring of 2020."""
     calendar = np.arange(borough.begins, borough.ends + 1)
-    weight = np.array(WEEKDAYS)[(calendar + 3) % 7] * (1 + GROWTH_A_YEAR) ** ((calendar - CONTACT_CARES_BEGINS) / YEAR)
+    weight = np.array(WEEKDAYS)[weekday_of(calendar)] * (1 + GROWTH_A_YEAR) ** ((calendar - CONTACT_CARES_BEGINS) / YEAR)
     first, last, more = SPRING_OF_2020
     weight = np.where((calendar >= first) & (calendar <= last), weight * more, weight)
     person = np.arange(len(rate)).repeat(rng.poisson(rate * weight.sum() / np.mean(WEEKDAYS) / YEAR))
     return person, pick(rng, calendar, weight, len(person)).astype(int)
 
 
-def _registered_here(borough: Borough) -> np.ndarray:
-    return (homes.practices()["council"] == "st_helens").to_numpy()[borough.people["practice"].to_numpy()]
-
-
 def _may_use_it(borough: Borough) -> np.ndarray:
-    return borough.live_in("st_helens") | _registered_here(borough)
+    return borough.live_in("st_helens") | borough.registered_in("st_helens")
 
 
 def _dealt_with(rng: np.random.Generator, borough: Borough, asked: pd.DataFrame) -> FrontDoor:
     """What became of contacts in the order in which they came."""
     size = len(asked)
     person, on, kind, asks_on, to = (asked[name].to_numpy() for name in ("person", "on", "kind", "asks_on", "to"))
-    nobody = person < 0
-    service = on >= CONTACT_CARES_BEGINS
+    nobody, is_child = person < 0, kind == "child"
+    is_crisis = asked["is_crisis"].to_numpy(dtype=bool)
+    channel, received = _received(rng, asked)
 
-    def by_service(name: str) -> np.ndarray:
-        return np.where(service, getattr(CONTACT_CARES, name), getattr(ISAH, name))
-
-    is_crisis, is_child = asked["is_crisis"].to_numpy(dtype=bool), kind == "child"
-    channel = pick(rng, list(CHANNELS), list(CHANNELS.values()), size)
-    channel = np.where(is_child, pick(rng, list(CHILDREN_CHANNELS), list(CHILDREN_CHANNELS.values()), size), channel)
-    channel = np.where(is_crisis, "Telephone", channel)
-    minute = asked["minute"].to_numpy(dtype=int)
-    # Who asks online or writes need not wait until the door opens.
-    at_any_hour = np.isin(channel, ["Online", "E-mail"]) & (kind == "planned") & (rng.random(size) < 0.2)
-    minute = np.where(at_any_hour, rng.integers(5 * 60, OPENS, size), minute)
-    minute = np.where(asks_on == on, np.minimum(minute, CLOSES - 150), minute)
-    received = on.astype(np.int64) * DAY + minute
-
-    resolved = ~is_crisis & (kind == "planned") & ~nobody & (rng.random(size) < by_service("resolved"))
+    resolved = ~is_crisis & (kind == "planned") & ~nobody & (rng.random(size) < _by_service(on, "resolved"))
     first, last, left = NO_FACE_TO_FACE
     goes_out = np.where((on >= first) & (on <= last), left, 1.0)
     assessed_too = ~resolved & (kind == "planned") & ~nobody & (rng.random(size) < ASSESSED_SHARE * goes_out)
+    responded = _responded(rng, asked, channel, received)
+
+    out_on = responded // MINUTES_IN_A_DAY + 1 + rng.gamma(2.0, _by_service(on, "days_to_assessment") / 2.0).astype(int)
+    visit = out_on * MINUTES_IN_A_DAY + rng.integers(9 * 60, 17 * 60, size)
+    # Whoever dies before the visit was only referred on.
+    assessed_too &= out_on < borough.people["died"].to_numpy()[person]
     tier_2 = is_crisis | assessed_too
     refused = kind == "outside"
     referred_on = ~resolved & ~assessed_too & ~refused & (kind != "crisis")
-
-    at_once = (channel == "Telephone") & (rng.random(size) < by_service("answered_at_once"))
-    wait = np.where(at_once, rng.integers(0, 9, size), (rng.exponential(by_service("hours_to_ring_back")) * 60).astype(int))
-    responded = _later_in_opening_hours(received, wait)
-    # A request is passed on upon its day, so somebody has dealt with it by then.
-    too_late = (responded // DAY > asks_on) | (is_child & (responded // DAY > on + 1))
-    responded = np.where(too_late, received + rng.integers(0, 30, size), responded)
-    in_time = rng.random(size) < by_service("crisis_in_time")
-    came = received + np.where(in_time, rng.integers(25, 120, size), 121 + rng.gamma(2, 30, size).astype(int))
-    next_morning = (on + 1).astype(np.int64) * DAY + OPENS + rng.integers(0, 60, size)
-    came = np.where(came // DAY > on, np.where(asks_on == on, received + 118, next_morning), came)
-    responded = np.where(is_crisis, came, responded)
-
-    out_on = responded // DAY + 1 + rng.gamma(2.0, by_service("days_to_assessment") / 2.0).astype(int)
-    visit = out_on * DAY + rng.integers(9 * 60, 17 * 60, size)
     assessed = np.where(is_crisis, responded + rng.integers(0, 20, size), np.where(assessed_too, visit, NEVER_MINUTE))
     told = responded + rng.integers(3, 40, size)
     written_up = _later_in_opening_hours(np.where(tier_2, assessed, responded), rng.integers(60, 3000, size))
     closed = np.where(tier_2, written_up, told)
     # A request that came before its day is kept open until it is passed on.
-    waits = (asks_on < NEVER) & (closed // DAY < asks_on)
-    closed = np.where(waits, asks_on.astype(np.int64) * DAY + rng.integers(9 * 60, 17 * 60, size), closed)
+    waits = (asks_on < NEVER) & (closed // MINUTES_IN_A_DAY < asks_on)
+    closed = np.where(waits, asks_on.astype(np.int64) * MINUTES_IN_A_DAY + rng.integers(9 * 60, 17 * 60, size), closed)
 
     outcome = np.select(
         [refused, resolved, assessed_too, referred_on & ~is_crisis],
@@ -319,15 +288,52 @@ def _dealt_with(rng: np.random.Generator, borough: Borough, asked: pd.DataFrame)
     return FrontDoor(contacts, _referrals(rng, contacts, referred_on, asks_on, to))
 
 
+def _by_service(on: np.ndarray, name: str) -> np.ndarray:
+    """How well the service of each day does something: an attribute of `Service`."""
+    return np.where(on >= CONTACT_CARES_BEGINS, getattr(CONTACT_CARES, name), getattr(ISAH, name))
+
+
+def _received(rng: np.random.Generator, asked: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """By which channel each contact came, and at which moment."""
+    size, on, kind = len(asked), asked["on"].to_numpy(), asked["kind"].to_numpy()
+    channel = pick(rng, list(CHANNELS), list(CHANNELS.values()), size)
+    for_children = pick(rng, list(CHILDREN_CHANNELS), list(CHILDREN_CHANNELS.values()), size)
+    channel = np.where(kind == "child", for_children, channel)
+    channel = np.where(asked["is_crisis"].to_numpy(dtype=bool), "Telephone", channel)
+    minute = asked["minute"].to_numpy(dtype=int)
+    # Who asks online or writes need not wait until the door opens.
+    at_any_hour = np.isin(channel, ["Online", "E-mail"]) & (kind == "planned") & (rng.random(size) < 0.2)
+    minute = np.where(at_any_hour, rng.integers(5 * 60, OPENS, size), minute)
+    minute = np.where(asked["asks_on"].to_numpy() == on, np.minimum(minute, CLOSES - 150), minute)
+    return channel, on.astype(np.int64) * MINUTES_IN_A_DAY + minute
+
+
+def _responded(rng: np.random.Generator, asked: pd.DataFrame, channel: np.ndarray, received: np.ndarray) -> np.ndarray:
+    """At which moment somebody spoke to each caller; in a crisis, stood at the door."""
+    size, on, asks_on = len(asked), asked["on"].to_numpy(), asked["asks_on"].to_numpy()
+    is_child = asked["kind"].to_numpy() == "child"
+    at_once = (channel == "Telephone") & (rng.random(size) < _by_service(on, "answered_at_once"))
+    rings_back = (rng.exponential(_by_service(on, "hours_to_ring_back")) * 60).astype(int)
+    responded = _later_in_opening_hours(received, np.where(at_once, rng.integers(0, 9, size), rings_back))
+    # A request is passed on upon its day, so somebody has dealt with it by then.
+    too_late = (responded // MINUTES_IN_A_DAY > asks_on) | (is_child & (responded // MINUTES_IN_A_DAY > on + 1))
+    responded = np.where(too_late, received + rng.integers(0, 30, size), responded)
+    in_time = rng.random(size) < _by_service(on, "crisis_in_time")
+    came = received + np.where(in_time, rng.integers(25, 120, size), 121 + rng.gamma(2, 30, size).astype(int))
+    next_morning = (on + 1).astype(np.int64) * MINUTES_IN_A_DAY + OPENS + rng.integers(0, 60, size)
+    came = np.where(came // MINUTES_IN_A_DAY > on, np.where(asks_on == on, received + 118, next_morning), came)
+    return np.where(asked["is_crisis"].to_numpy(dtype=bool), came, responded)
+
+
 def _later_in_opening_hours(moment: np.ndarray, wait: np.ndarray) -> np.ndarray:
     """A moment after so many minutes during which the door is open."""
     hours = CLOSES - OPENS
-    opened = moment // DAY * hours + np.clip(moment % DAY - OPENS, 0, hours - 1) + wait
-    return np.maximum(opened // hours * DAY + OPENS + opened % hours, moment)
+    opened = moment // MINUTES_IN_A_DAY * hours + np.clip(moment % MINUTES_IN_A_DAY - OPENS, 0, hours - 1) + wait
+    return np.maximum(opened // hours * MINUTES_IN_A_DAY + OPENS + opened % hours, moment)
 
 
 def _eligible(borough: Borough, person: np.ndarray) -> np.ndarray:
-    lives, registered = borough.live_in("st_helens")[person], _registered_here(borough)[person]
+    lives, registered = borough.live_in("st_helens")[person], borough.registered_in("st_helens")[person]
     words = np.select(
         [lives & registered, lives, registered], ["Both", "Lives in St Helens", "Registered with a St Helens GP"], "Neither"
     )
@@ -343,7 +349,7 @@ def _referrals(
     contact = np.flatnonzero(referred_on | after_a_crisis)
     second = contact[(asks_on[contact] < NEVER) & (rng.random(len(contact)) < 0.12)]
     elsewhere = pick(rng, range(len(SERVICES)), shares, len(contact)).astype(int)
-    closed_on = contacts["closed"].to_numpy() // DAY
+    closed_on = contacts["closed"].to_numpy() // MINUTES_IN_A_DAY
     parts = [
         pd.DataFrame(
             {

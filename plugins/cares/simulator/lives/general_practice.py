@@ -18,11 +18,11 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from cares.simulator import homes
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age, day
+from cares.simulator.days import NEVER, YEAR, age, by_age, day
 from cares.simulator.lives.occurrences import LOCKDOWN, calendar, drawn, on_weekdays, winter
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.lives.spans import in_hospital
+from cares.simulator.residents import Borough
 
 BY_TELEPHONE_FROM = day(date(2020, 3, 17))  # NHS England asked practices for it on 17 and 19 March 2020
 REGISTERS_LATE_SHARE = 0.03  # somebody who lived here for a while without a practice
@@ -79,10 +79,13 @@ class GeneralPractice:
 
 
 def lives(
-    seed: int, borough: Borough, stays: pd.DataFrame, social_care: pd.DataFrame, is_damp: np.ndarray, told_from: int
+    seed: int, borough: Borough, stays: pd.DataFrame, is_damp: np.ndarray, last_seen: np.ndarray, told_from: int
 ) -> GeneralPractice:
-    """What practices in St Helens know of their patients; appointments and results from half a year before `told_from` on."""
-    registrations = _registrations(stream(seed, "registrations"), borough, stays, social_care)
+    """What practices in St Helens know of their patients; appointments and results from half a year before `told_from` on.
+
+    `last_seen`: the last day on which anybody else has to do with each person: nobody moves away before.
+    """
+    registrations = _registrations(stream(seed, "registrations"), borough, last_seen)
     person = registrations["person"].to_numpy()
     starts = np.full(len(borough.people), NEVER)
     starts[person] = registrations["starts"]
@@ -103,10 +106,10 @@ def lives(
     return GeneralPractice(registrations, problems, medicines, results, appointments)
 
 
-def _registrations(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, social_care: pd.DataFrame) -> pd.DataFrame:
+def _registrations(rng: np.random.Generator, borough: Borough, last_seen: np.ndarray) -> pd.DataFrame:
     people = borough.people
     born, died = people["born"].to_numpy(), people["died"].to_numpy()
-    of_st_helens = (homes.practices()["council"] == "st_helens").to_numpy()[people["practice"].to_numpy()]
+    of_st_helens = borough.registered_in("st_helens")
     person = np.flatnonzero(of_st_helens & (born <= borough.ends) & (died > borough.begins - 60))
     size = len(person)
     birth = born[person]
@@ -115,13 +118,12 @@ def _registrations(rng: np.random.Generator, borough: Borough, stays: pd.DataFra
     late = (rng.random(size) < REGISTERS_LATE_SHARE) & (birth < borough.begins)
     starts = np.where(late, rng.integers(borough.begins, borough.ends, size), starts)
 
-    # Whoever moves away is told of by nobody else afterwards.
-    last_seen = np.full(len(people), -NEVER)
-    for table, column in ((stays, "discharged"), (social_care, "starts")):
-        np.maximum.at(last_seen, table["person"].to_numpy(), table[column].to_numpy())
     years = age(birth, borough.begins)
-    tenure = borough.homes["tenure"].to_numpy()[borough.residences.on(person, borough.begins)]
-    may_leave = (tenure == "private") & (years >= 18) & (years <= 40) & (died[person] == NEVER)
+    # Tenants of Torus do not leave: it would go on to tell of them.
+    first_home, last_home = (
+        borough.homes["tenure"].to_numpy()[borough.residences.on(person, on)] for on in (borough.begins, borough.ends)
+    )
+    may_leave = (first_home == "private") & (last_home != "torus") & (years >= 18) & (years <= 40) & (died[person] == NEVER)
     told = (borough.ends - borough.begins) / YEAR
     goes_on = rng.integers(borough.begins + 60, borough.ends + 1, size)
     leaves = may_leave & (rng.random(size) < LEAVES_IN_A_YEAR * told) & (goes_on > last_seen[person]) & (goes_on > starts)
@@ -142,13 +144,6 @@ def _registrations(rng: np.random.Generator, borough: Borough, stays: pd.DataFra
         }
     )
     return found[starts < died[person]].reset_index(drop=True)
-
-
-def _by_age(years: np.ndarray, rates: dict[int, float]) -> np.ndarray:
-    found = np.zeros(len(years))
-    for start, rate in rates.items():
-        found[years >= start] = rate
-    return found
 
 
 def _problems(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, is_damp: np.ndarray) -> pd.DataFrame:
@@ -176,15 +171,15 @@ def _problems(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, i
         )
     )
     days = calendar(borough.begins, borough.ends)
-    years = age(born, (borough.begins + borough.ends) // 2)
-    damp = is_damp[borough.residences.on(borough.everybody, (borough.begins + borough.ends) // 2)]
-    lungs = borough.conditions[["J449", "J459"]].to_numpy().any(axis=1)
-    chest = _by_age(years, CHEST_INFECTIONS_A_YEAR) * np.where(damp, MORE_IN_A_DAMP_HOME, 1.0) * np.where(lungs, 3.0, 1.0)
+    years = age(born, borough.middle)
+    damp = is_damp[borough.residences.on(borough.everybody, borough.middle)]
+    lungs = borough.has("J449", "J459")
+    chest = by_age(years, CHEST_INFECTIONS_A_YEAR) * np.where(damp, MORE_IN_A_DAMP_HOME, 1.0) * np.where(lungs, 3.0, 1.0)
     left = np.where(days >= LOCKDOWN, 0.6, 1.0) * on_weekdays(days) * YEAR / 261
     minor = {
         "chest infection": (chest, winter(days, 0.7)),
-        "urinary infection": (_by_age(years, URINARY_INFECTIONS_A_YEAR), np.ones(len(days))),
-        "back pain": (_by_age(years, BACK_PAIN_A_YEAR), np.ones(len(days))),
+        "urinary infection": (by_age(years, URINARY_INFECTIONS_A_YEAR), np.ones(len(days))),
+        "back pain": (by_age(years, BACK_PAIN_A_YEAR), np.ones(len(days))),
     }
     for problem, (rate, season) in minor.items():
         person, on = drawn(rng, rate, days, season * left)
@@ -252,7 +247,7 @@ def _appointments(
     people = borough.people
     last = borough.ends + 28  # what is booked already when the story ends
     days = calendar(first, last)
-    years = age(people["born"].to_numpy(), (borough.begins + borough.ends) // 2)
+    years = age(people["born"].to_numpy(), borough.middle)
     several = np.minimum(borough.conditions.to_numpy().sum(axis=1), 4)
     rate = (
         APPOINTMENTS_A_YEAR + MORE_FOR_A_CONDITION * several + MORE_FOR_THE_OLD * (years >= 75) * np.clip(people["frailty"], 0, 2)
@@ -269,7 +264,7 @@ def _appointments(
     status = pick(rng, list(STATUSES), list(STATUSES.values()), size)
     status = np.where(kind == "routine", status, "Attended")
     # Nobody comes to the practice from a hospital bed.
-    status = np.where((status == "Attended") & (kind != "blood") & _in_hospital(stays, person, on), "Cancelled", status)
+    status = np.where((status == "Attended") & (kind != "blood") & in_hospital(stays).cover(person, on), "Cancelled", status)
     mode = np.where(
         on >= BY_TELEPHONE_FROM,
         pick(rng, list(MODES_FROM_MARCH_2020), list(MODES_FROM_MARCH_2020.values()), size),
@@ -290,16 +285,3 @@ def _appointments(
         }
     )
     return table.sort_values(["on", "person", "time"], kind="stable").reset_index(drop=True)
-
-
-def _in_hospital(stays: pd.DataFrame, person: np.ndarray, on: np.ndarray) -> np.ndarray:
-    """Whether each person is in hospital on a day; nobody has two stays at once."""
-    if not len(stays):
-        return np.zeros(len(person), dtype=bool)
-    admitted, whose = stays["admitted"].to_numpy(), stays["person"].to_numpy()
-    order = np.lexsort((admitted, whose))
-    span = 10**6
-    keys = whose[order].astype(np.int64) * span + admitted[order]
-    place = np.searchsorted(keys, person.astype(np.int64) * span + on, "right") - 1
-    stay = order[np.maximum(place, 0)]
-    return (place >= 0) & (whose[stay] == person) & (on < stays["discharged"].to_numpy()[stay])

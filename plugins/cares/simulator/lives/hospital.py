@@ -12,9 +12,9 @@ import pandas as pd
 import yaml
 
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age, date_of, day
+from cares.simulator.days import MINUTES_IN_A_DAY, NEVER, YEAR, age, by_age, date_of, day, weekday_of
 from cares.simulator.lives import delayed_transfers
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.residents import Borough
 
 BORN_AT_THIS_TRUST_SHARE = 0.9  # assumed, like the other shares here
 DIES_IN_HOSPITAL_SHARE = 0.47
@@ -56,7 +56,7 @@ def stays(seed: int, borough: Borough) -> pd.DataFrame:
 
 def _stays_for(rng: np.random.Generator, borough: Borough, name: str, reason: dict[str, Any]) -> pd.DataFrame:
     born = borough.people["born"].to_numpy()
-    middle = (borough.begins + borough.ends) // 2
+    middle = borough.middle
     days_between = (borough.begins, middle, borough.ends)
     # More than enough are drawn; those stay whom their age and frailty of the day bring in.
     most = np.max([_rate(borough, reason, borough.everybody, on) for on in days_between], axis=0)
@@ -77,9 +77,7 @@ def _stays_for(rng: np.random.Generator, borough: Borough, name: str, reason: di
     size = len(person)
     years = age(born[person], admitted)
 
-    nights = np.zeros(size)
-    for start, mean in reason["nights"].items():
-        nights[years >= start] = mean
+    nights = by_age(years, reason["nights"])
     nights = np.where(nights > 0, rng.gamma(0.9, np.maximum(nights, 0.01) / 0.9), 0).astype(int)
     weekday = weekday_of(admitted + nights)
     moved = (nights > 0) & (rng.random(size) < NOT_AT_THE_WEEKEND_SHARE)
@@ -114,15 +112,8 @@ def _stays_for(rng: np.random.Generator, borough: Borough, name: str, reason: di
 def _rate(borough: Borough, reason: dict[str, Any], people: np.ndarray, on: np.ndarray | int) -> np.ndarray:
     """How many stays for a reason people have a year at the age and frailty that they have on a day."""
     years = age(borough.people["born"].to_numpy()[people], on)
-    rate = np.zeros(len(people))
-    for start, per_1000 in reason["per_1000_a_year"].items():
-        rate[years >= start] = per_1000 / 1000
+    rate = by_age(years, reason["per_1000_a_year"]) / 1000
     return rate * np.where(years >= 18, borough.frailty(people, on), 1.0) if reason.get("frail") else rate
-
-
-def weekday_of(days: np.ndarray) -> np.ndarray:
-    """The day of the week of each day: 0 is Monday."""
-    return (days + 3) % 7
 
 
 def between(days: np.ndarray, levels: dict[date, float]) -> np.ndarray:
@@ -273,12 +264,12 @@ def _clock(rng: np.random.Generator, found: pd.DataFrame) -> tuple[np.ndarray, n
     planned, day_case = found["is_planned"].to_numpy(), found["is_day_case"].to_numpy()
     afternoon = np.where(day_case & (rng.random(size) < 0.4), 300, 0)
     by_list = 430 + afternoon + rng.integers(0, 80, size)
-    emergency = (rng.normal(16.5 * 60, 300, size).astype(int)) % 1440
-    begins = np.where(planned, by_list, np.where(rng.random(size) < 0.75, emergency, rng.integers(0, 1440, size)))
+    emergency = (rng.normal(16.5 * 60, 300, size).astype(int)) % MINUTES_IN_A_DAY
+    begins = np.where(planned, by_list, np.where(rng.random(size) < 0.75, emergency, rng.integers(0, MINUTES_IN_A_DAY, size)))
     same_day = (found["admitted"] == found["discharged"]).to_numpy()
     begins = np.where(same_day, np.minimum(begins, 1320), begins)
     by_day = np.clip(rng.normal(15.2 * 60, 130, size), 8 * 60, 22 * 60).astype(int)
-    ends = np.where(found["discharge_method"] == "4", rng.integers(0, 1440, size), by_day)
+    ends = np.where(found["discharge_method"] == "4", rng.integers(0, MINUTES_IN_A_DAY, size), by_day)
     soon = begins + 60 + (rng.random(size) * np.minimum(1439 - begins - 60, 420)).astype(int)
     return begins, np.where(same_day, soon, ends)
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from cares.simulator.chance import stream
-from cares.simulator.days import ALWAYS, NEVER, Timeline, date_of, day
+from cares.simulator.days import ALWAYS, NEVER, YEAR, Timeline, date_of, day
+from cares.simulator.lives.spans import Spans
 from cares.simulator.names import forenames
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.residents import Borough
 
 LOOKED_AFTER_PER_10_000 = 115
 STARTS_PER_10_000_A_YEAR = 38
@@ -98,6 +99,11 @@ def lives(seed: int, borough: Borough) -> LookedAfter:
     missing = frames["missing"].reindex(columns=["person", "kind", "starts", "ends"])
     frames["missing"] = missing.astype({"person": int, "starts": int, "ends": int})  # also where nobody went missing
     return LookedAfter(**frames, leavers=_leavers(rng, borough, frames["spells"]))
+
+
+def in_care(lives: LookedAfter) -> Spans:
+    """The times in care, as stretches of time."""
+    return Spans(*(lives.spells[name].to_numpy(dtype=int) for name in ("person", "starts", "ends")))
 
 
 def adoptions(seed: int, borough: Borough, lives: LookedAfter) -> pd.DataFrame:

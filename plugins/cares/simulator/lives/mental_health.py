@@ -15,12 +15,24 @@ import pandas as pd
 import yaml
 
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age
-from cares.simulator.lives.community import PHONE_STAYS, lives_until, lockdown
+from cares.simulator.days import NEVER, YEAR, age, by_age, weekday_of
+from cares.simulator.lives.community import PHONE_STAYS, lockdown
 from cares.simulator.lives.looked_after import LookedAfter
-from cares.simulator.lives.occurrences import calendar, drawn, on_weekdays
-from cares.simulator.lives.spans import Spans, by_age, one_at_a_time, visits
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.lives.occurrences import calendar, drawn, next_weekday, on_weekdays
+from cares.simulator.lives.spans import (
+    ATTENDED,
+    CANCELLED_BY_PATIENT,
+    CANCELLED_BY_PROVIDER,
+    FACE,
+    LATE,
+    MISSED,
+    PHONE,
+    VIDEO,
+    in_hospital,
+    one_at_a_time,
+    visits,
+)
+from cares.simulator.residents import Borough
 
 # Shares here are assumed, like the figures of `mental_health.yml`.
 SERVED_COUNCILS = ("st_helens", "halton", "knowsley")
@@ -53,8 +65,6 @@ ANSWERABLE = {"NHS": "04", "Social Care": "05", "Both": "06"}
 
 BY_PHONE, BY_VIDEO = (0.07, 0.66), (0.0, 0.16)  # shares of contacts: before lockdown and in it
 LIAISON_BY_PHONE = 0.15  # of what is seen in hospital, in lockdown
-FACE, PHONE, VIDEO = range(3)
-ATTENDED, LATE, CANCELLED_BY_PATIENT, MISSED, CANCELLED_BY_PROVIDER = 5, 6, 2, 3, 4
 PLACES = ("A01", "B01", "E02", "E04", "G01", "L01")
 DIAGNOSES = {  # by main reason for the referral, in ICD-10
     "01": ["F239", "F209"],
@@ -135,13 +145,13 @@ class _Courses:
         self.seed, self.borough, self.stays, self.since = seed, borough, stays, since
         self.born, self.died, self.sex = (borough.people[name].to_numpy() for name in ("born", "died", "sex"))
         self.served = np.logical_or.reduce([borough.live_in(council) for council in SERVED_COUNCILS])
-        self.in_hospital = Spans(*(stays[name].to_numpy() for name in ("person", "admitted", "discharged")))
+        self.in_hospital = in_hospital(stays)
         self.referrals: list[pd.DataFrame] = []
 
     def refer(self, name: str) -> None:
         """One service to which people are referred."""
         service, rng = services()[name], stream(self.seed, f"mental health {name}")
-        years = age(self.born, (self.borough.begins + self.borough.ends) // 2)
+        years = age(self.born, self.borough.middle)
         rate = by_age(years, service["per_1000_a_year"]) / 1000 * self.served
         if "sex" in service:
             rate = rate * (self.sex == service["sex"])
@@ -205,7 +215,7 @@ class _Courses:
         last = np.where(goes_on, second + rng.gamma(1.1, service["lasts"] / 1.1, size).astype(int), first)
         refused = rng.random(size) < service["turned_down"]
         turned_down = np.where(refused, received + rng.integers(2, 16, size), NEVER)
-        died = lives_until(self.borough, person, received)
+        died = self.borough.known_until(person, received)
         turned_down = np.where(turned_down < died, turned_down, NEVER)
         closed = np.minimum(np.where(turned_down < NEVER, turned_down, last + rng.integers(4, 30, size)), died)
         stays_here = np.full(size, -1) if stay is None else stay[fits]
@@ -266,9 +276,9 @@ class _Courses:
             course, on = visits(rng, second[more], np.minimum(last[more], self.borough.ends), gap)
             on = np.concatenate([first, on])
             referral = np.concatenate([rows, rows[more][course]])
-            on = on if "weekend" in service else on + np.where((on + 3) % 7 >= 5, 7 - (on + 3) % 7, 0)
+            on = on if "weekend" in service else next_weekday(on)
             if "weekend" in service:
-                stays_on = ((on + 3) % 7 < 5) | (np.arange(len(on)) < len(rows)) | (rng.random(len(on)) < service["weekend"])
+                stays_on = (weekday_of(on) < 5) | (np.arange(len(on)) < len(rows)) | (rng.random(len(on)) < service["weekend"])
                 referral, on = referral[stays_on], on[stays_on]
             found.append(self._contacts(rng, name, service, referrals, referral, on))
         contacts = pd.concat(found, ignore_index=True).sort_values(["day", "referral"], kind="stable")
@@ -376,7 +386,7 @@ def _spells(
     again = (stays["person"].to_numpy()[order][following] == person) & (stays["admitted"].to_numpy()[order][following] <= ends)
     again &= stays["admitted"].to_numpy()[order][following] >= admitted
     discharged = np.where(again, stays["admitted"].to_numpy()[order][following], ends)
-    there = Spans(*(stays[name].to_numpy() for name in ("person", "admitted", "discharged"))).cover(person, admitted)
+    there = in_hospital(stays).cover(person, admitted)
     keep = ~there & (discharged > admitted) & (admitted < died) & (admitted <= borough.ends)
     keep[keep] = one_at_a_time(person[keep], admitted[keep], discharged[keep])
     found = pd.DataFrame({"referral": rows, "person": person, "admitted": admitted, "discharged": discharged, "again": again})

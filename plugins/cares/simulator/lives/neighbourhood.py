@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cares.simulator import identifiers
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age
-from cares.simulator.lives.occurrences import LOCKDOWN, calendar, drawn_evenly, numbered, winter
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.days import NEVER, YEAR, age
+from cares.simulator.lives.occurrences import LOCKDOWN, calendar, drawn_evenly, winter
+from cares.simulator.residents import Borough
 
 DAMP_SHARE = {"torus": 0.09, "private": 0.12, "social": 0.09, "owned": 0.03}
 MORE_DAMP_WHERE_CHESTS_ARE_ILL = 0.6  # who lives in a damp home has somewhat more chest infections, told from its end
@@ -158,7 +159,7 @@ def _repairs(rng: np.random.Generator, borough: Borough, torus: np.ndarray, is_d
         }
     )
     table = table.sort_values("reported", kind="stable").reset_index(drop=True)
-    return table.assign(number=numbered(rng, "J{:07d}", size))
+    return table.assign(number=identifiers.in_no_order(rng, "J{:07d}", size))
 
 
 def _cases(rng: np.random.Generator, borough: Borough, torus: np.ndarray) -> pd.DataFrame:
@@ -177,7 +178,7 @@ def _cases(rng: np.random.Generator, borough: Borough, torus: np.ndarray) -> pd.
     closed = opened + 7 + rng.gamma(1.5, 40, size).astype(int)
     shared = pd.DataFrame(
         {
-            "number": numbered(rng, "ASB{:06d}", size),
+            "number": identifiers.in_no_order(rng, "ASB{:06d}", size),
             "category": pick(rng, list(CATEGORIES), list(CATEGORIES.values()), size),
             "opened": opened,
             "closed": np.where(rng.random(size) < 0.95, closed, NEVER),
@@ -221,34 +222,30 @@ def _adaptations(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame
         {"person": person, "home": home, "kind": kind, "requested": asked, "completed": ready, "removed": removed}
     )
     table = table.sort_values(["requested", "person", "kind"], kind="stable").drop_duplicates(["home", "kind"])
-    return table.assign(number=numbered(rng, "AD{:06d}", len(table))).reset_index(drop=True)
+    return table.assign(number=identifiers.in_no_order(rng, "AD{:06d}", len(table))).reset_index(drop=True)
 
 
 def _alerts(rng: np.random.Generator, borough: Borough, known: np.ndarray, cases: pd.DataFrame) -> pd.DataFrame:
-    people, conditions = borough.people, borough.conditions
+    people = borough.people
     years = age(people["born"].to_numpy(), borough.begins)
-    alone = np.bincount(people["household"])[people["household"]] == 1
+    alone = borough.is_alone
     frailty = people["frailty"].to_numpy()
-    of_many = np.zeros(len(people), dtype=bool)
-    of_many[known] = True
+    of_many = np.isin(borough.everybody, known)
     in_trouble = np.zeros(len(borough.homes), dtype=bool)
     about = cases.loc[cases["role"] == "Reported About", "home"].value_counts()
     in_trouble[about[about >= 3].index.to_numpy()] = True
     at_home = borough.residences.on(borough.everybody, borough.begins)
     grown = years >= 18
 
-    def has(*codes: str) -> np.ndarray:
-        return conditions[list(codes)].to_numpy().any(axis=1)
-
     shares = {  # the code of an alert: who has it with which share
         "20-60": (years >= 80) & alone,
         "20-10": 0.12 * (years >= 70),
         "20-20": 0.05 * (years >= 70),
-        "20-30": 0.15 * has("J449", "I500"),
+        "20-30": 0.15 * borough.has("J449", "I500"),
         "20-40": 0.12 * (years >= 65) * np.clip(frailty, 0, 2),
         "20-50": 0.012 * grown,
-        "20": 0.6 * has("F819"),
-        "60": 0.35 * has("F03X", "G309"),
+        "20": 0.6 * borough.has("F819"),
+        "60": 0.35 * borough.has("F03X", "G309"),
         "20-70": 0.15 * of_many,
         "10": 0.35 * of_many,
         "10-10": 0.4 * (in_trouble[at_home] & people["is_reference"].to_numpy()),
@@ -265,7 +262,7 @@ def _alerts(rng: np.random.Generator, borough: Borough, known: np.ndarray, cases
         ends = np.where(ended, starts + rng.integers(200, 2000, len(person)), NEVER)
         parts.append(pd.DataFrame({"person": person, "code": code, "starts": starts, "ends": ends}))
     table = pd.concat(parts, ignore_index=True).sort_values(["starts", "person"], kind="stable")
-    return table.assign(number=numbered(rng, "AL{:06d}", len(table))).reset_index(drop=True)
+    return table.assign(number=identifiers.in_no_order(rng, "AL{:06d}", len(table))).reset_index(drop=True)
 
 
 def _arrears(rng: np.random.Generator, torus: np.ndarray) -> pd.DataFrame:

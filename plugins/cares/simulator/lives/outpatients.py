@@ -16,9 +16,10 @@ import pandas as pd
 import yaml
 
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age, date_of, day
+from cares.simulator.days import NEVER, YEAR, age, by_age, date_of, day, weekday_of
 from cares.simulator.lives import hospital
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.lives.spans import in_hospital
+from cares.simulator.residents import Borough
 
 # Assumed, like all shares here.
 MISSED_BEFORE_A_VISIT = 0.2  # appointments that came to nothing, before one that was kept
@@ -84,16 +85,13 @@ def _referred_by_gps(rng: np.random.Generator, borough: Borough) -> pd.DataFrame
     people = borough.people
     born, died = people["born"].to_numpy(), people["died"].to_numpy()
     calendar = np.arange(borough.begins - REFERRED_BEFORE, borough.ends + 1)
-    weight = hospital.between(calendar, told()["still_referred"]) * np.where(hospital.weekday_of(calendar) < 5, 1.4, 0.0)
-    years = age(born, (borough.begins + borough.ends) // 2)
+    weight = hospital.between(calendar, told()["still_referred"]) * np.where(weekday_of(calendar) < 5, 1.4, 0.0)
+    years = age(born, borough.middle)
     women = (people["sex"] == "F").to_numpy()
     often = rng.gamma(1.5, 1 / 1.5, len(people))
     parts = []
     for number, (name, clinic) in enumerate(told()["clinics"].items()):
-        rate = np.zeros(len(people))
-        for start, per_1000 in clinic["per_1000_a_year"].items():
-            rate[years >= start] = per_1000 / 1000
-        rate = rate * often * (women if clinic.get("women") else 1.0)
+        rate = by_age(years, clinic["per_1000_a_year"]) / 1000 * often * (women if clinic.get("women") else 1.0)
         sources = [(rate, "")]
         for code, where in told()["of_conditions"].items():
             if name in where and code in borough.conditions:
@@ -248,7 +246,7 @@ def clinic_days(begins: int, ends: int) -> np.ndarray:
         closed += [date(year, 1, 1), sunday - timedelta(days=2), sunday + timedelta(days=1), mays[0], mays[-1], augusts[-1]]
         closed += [date(year, 12, 25), date(year, 12, 26)]
     every = np.arange(begins, ends + 1)
-    return every[(hospital.weekday_of(every) < 5) & ~np.isin(every, [day(of) for of in closed])]
+    return every[(weekday_of(every) < 5) & ~np.isin(every, [day(of) for of in closed])]
 
 
 def _kept_and_missed(
@@ -256,7 +254,6 @@ def _kept_and_missed(
 ) -> pd.DataFrame:
     """The appointments of pathways: before some visits there is one that comes to nothing, and the visit is later."""
     pathways = pathways.sort_values(["referred", "person", "clinic"], kind="stable").reset_index(drop=True)
-    died = borough.people["died"].to_numpy()
     visits = pathways["visits"].to_numpy()
     of_visit = np.arange(len(pathways)).repeat(visits)
     slots = 1 + (rng.random(len(of_visit)) < MISSED_BEFORE_A_VISIT)
@@ -278,23 +275,14 @@ def _kept_and_missed(
     open_days = clinic_days(int(on.min()), int(on.max()) + 30)
     on = open_days[np.searchsorted(open_days, on)]
 
-    # Nobody is seen before on a pathway than its first kept appointment; some who miss one are discharged.
-    seen = np.cumsum(kept)
-    seen_before = seen - kept - (seen - kept)[starts].repeat(np.diff(np.append(starts, size)))
-    attended = np.where(
-        kept, np.where(rng.random(size) < COMES_LATE, "6", "5"), pick(rng, list(MISSED), list(MISSED.values()), size)
-    )
-    ward = _in_a_bed(stays, table["person"].to_numpy(), on)
-    attended = np.where(kept & ward, "2", attended)
-    called_off = (
-        kept & ~ward & (rng.random(size) < hospital.between(on, told()["called_off"])) & (on >= day(min(told()["called_off"])))
-    )
-    called_off &= ~np.isin(table["clinic"].to_numpy(), [clinics().index("midwifery"), clinics().index("obstetrics")])
-    attended = np.where(called_off, "4", attended)
+    attended = _attended(rng, stays, table, on, kept)
+    was_seen = np.isin(attended, ["5", "6"])
+    seen: np.ndarray = np.cumsum(was_seen) - was_seen
+    seen_before: np.ndarray = seen - seen[starts].repeat(np.diff(np.append(starts, size)))
+    # Some who miss an appointment are discharged.
     given_up = (attended == "3") & (rng.random(size) < GIVES_UP_AFTER_MISSING)
     given_up_before = np.cumsum(given_up) - given_up
     gone = given_up_before > given_up_before[starts].repeat(np.diff(np.append(starts, size)))
-    was_seen = np.isin(attended, ["5", "6"])
     last = np.append(pathway[1:] != pathway[:-1], True)
     further = pick(rng, ["2", "3"], [80, 20], size)
     outcome = np.where(was_seen, np.where(last, "1", further), np.where(given_up, "1", "3"))
@@ -323,18 +311,18 @@ def _kept_and_missed(
             "diagnosis": table["diagnosis"].to_numpy(),
         }
     )
-    if borough.adopted is not None:
-        # No pathway goes on from a child's old identity to the new one: it would tell who the child was.
-        becomes = np.full(len(died), NEVER)
-        becomes[borough.adopted["person"]] = borough.adopted["on"]
-        gone |= (found["referred"].to_numpy() < becomes[found["person"]]) & (on >= becomes[found["person"]])
-    alive = (on < died[found["person"]]) & (on <= borough.ends) & (on >= since) & ~gone
-    return found[alive].sort_values(["on", "minute", "person", "clinic"], kind="stable").reset_index(drop=True)
+    until = borough.known_until(found["person"].to_numpy(), found["referred"].to_numpy())
+    tells = (on < until) & (on <= borough.ends) & (on >= since) & ~gone
+    return found[tells].sort_values(["on", "minute", "person", "clinic"], kind="stable").reset_index(drop=True)
 
 
-def _in_a_bed(stays: pd.DataFrame, person: np.ndarray, on: np.ndarray) -> np.ndarray:
-    """Whether somebody was in hospital overnight around a day."""
-    order = np.lexsort((stays["admitted"], stays["person"]))
-    who, admitted, discharged = (stays[name].to_numpy()[order] for name in ("person", "admitted", "discharged"))
-    place = np.searchsorted(who.astype(np.int64) * NEVER + admitted, person.astype(np.int64) * NEVER + on, "right") - 1
-    return (place >= 0) & (who[place] == person) & (discharged[place] > on)
+def _attended(rng: np.random.Generator, stays: pd.DataFrame, table: pd.DataFrame, on: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """The code of what came of each appointment, of which some were to be `kept`: many of those are called off in lockdown."""
+    size, first_called_off = len(on), day(min(told()["called_off"]))
+    comes = np.where(rng.random(size) < COMES_LATE, "6", "5")
+    attended = np.where(kept, comes, pick(rng, list(MISSED), list(MISSED.values()), size))
+    ward = in_hospital(stays).cover(table["person"].to_numpy(), on)
+    attended = np.where(kept & ward, "2", attended)
+    called_off = kept & ~ward & (rng.random(size) < hospital.between(on, told()["called_off"])) & (on >= first_called_off)
+    called_off &= ~np.isin(table["clinic"].to_numpy(), [clinics().index("midwifery"), clinics().index("obstetrics")])
+    return np.where(called_off, "4", attended)

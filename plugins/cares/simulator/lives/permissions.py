@@ -11,10 +11,10 @@ from datetime import date
 import numpy as np
 import pandas as pd
 
-from cares.simulator import homes
+from cares.simulator import bodies, homes
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age, day
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.days import MINUTES_IN_A_DAY, NEVER, YEAR, age, day, weekday_of
+from cares.simulator.residents import Borough
 
 RECORD_LIVE_FROM = day(date(2018, 9, 3))
 ASKED_AT_A_STAY, ASKED_AT_A_REQUEST, ASKED_BY_THE_PRACTICE_A_YEAR = 0.10, 0.35, 0.012
@@ -53,21 +53,8 @@ def decisions(seed: int, borough: Borough, stays: pd.DataFrame, social_care: pd.
     found["written"] = found["on"] + (rng.random(len(found)) < WRITTEN_DOWN_LATE_SHARE) * rng.integers(1, 6, len(found))
     person, on = found["person"].to_numpy(), found["on"].to_numpy()
     died = borough.people["died"].to_numpy()[person]
-    found = found[(on <= np.minimum(died, borough.ends)) & (on >= begins) & not_adopted_yet(borough, person, on)]
+    found = found[(on <= np.minimum(died, borough.ends)) & (on >= begins) & (on < borough.adopted_on[person])]
     return found[list(COLUMNS)].sort_values(["written", "on", "minute", "person"], kind="stable").reset_index(drop=True)
-
-
-def in_the_record(borough: Borough) -> np.ndarray:
-    """Whether each person is registered with a St Helens GP, and so in the Shared Care Record."""
-    return (homes.practices()["council"] == "st_helens").to_numpy()[borough.people["practice"].to_numpy()]
-
-
-def not_adopted_yet(borough: Borough, person: np.ndarray, on: np.ndarray) -> np.ndarray:
-    """Whether persons are still known under their name on a day: what an adopted child decided before is nobody's any more."""
-    adopted_on = np.full(len(borough.people), NEVER)
-    if borough.adopted is not None:
-        adopted_on[borough.adopted["person"]] = borough.adopted["on"]
-    return on < adopted_on[person]
 
 
 def shown_at(decisions: pd.DataFrame, person: np.ndarray, moment: np.ndarray) -> np.ndarray:
@@ -76,14 +63,16 @@ def shown_at(decisions: pd.DataFrame, person: np.ndarray, moment: np.ndarray) ->
     Who has decided nothing, or whose permission or emergency has ended, is undecided.
     """
     whole = decisions[decisions["scope"] == "whole record"]
-    span = np.int64(NEVER) * 1440
+    span = np.int64(NEVER) * MINUTES_IN_A_DAY
     order = np.lexsort((whole["minute"], whole["on"], whole["person"]))
     whole = whole.iloc[order]
-    keys = whole["person"].to_numpy(dtype=np.int64) * span + whole["on"].to_numpy() * 1440 + whole["minute"].to_numpy()
+    keys = (
+        whole["person"].to_numpy(dtype=np.int64) * span + whole["on"].to_numpy() * MINUTES_IN_A_DAY + whole["minute"].to_numpy()
+    )
     at = np.searchsorted(keys, person.astype(np.int64) * span + moment, "right") - 1
     if not len(whole):
         return np.full(len(person), "undecided", dtype=object)
-    told = (at >= 0) & (whole["person"].to_numpy()[at] == person) & (moment // 1440 <= whole["ends"].to_numpy()[at])
+    told = (at >= 0) & (whole["person"].to_numpy()[at] == person) & (moment // MINUTES_IN_A_DAY <= whole["ends"].to_numpy()[at])
     return np.where(told, whole["state"].to_numpy()[at], "undecided").astype(object)
 
 
@@ -91,22 +80,23 @@ def _asked(
     rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, social_care: pd.DataFrame, begins: int
 ) -> pd.DataFrame:
     """Who is asked first, on which day and by whom: in hospital, when asking for social care, or by the practice."""
-    covered = in_the_record(borough)
+    covered = borough.registered_in("st_helens")
     at_stays = stays[rng.random(len(stays)) < ASKED_AT_A_STAY]
-    requests = social_care[social_care["kind"] == "Request"]
+    # Who lives elsewhere asks another council, which does not keep this record.
+    requests = social_care[(social_care["kind"] == "Request") & borough.live_in("st_helens")[social_care["person"]]]
     requests = requests[rng.random(len(requests)) < ASKED_AT_A_REQUEST]
     years = (borough.ends - begins) / YEAR
     by_practice = np.flatnonzero(rng.random(len(borough.people)) < ASKED_BY_THE_PRACTICE_A_YEAR * years)
     by_practice = by_practice[borough.people["born"].to_numpy()[by_practice] < begins]
     parts = [
-        pd.DataFrame({"person": at_stays["person"], "on": at_stays["admitted"], "recorded_by": "RBN"}),
-        pd.DataFrame({"person": requests["person"], "on": requests["starts"], "recorded_by": "E08000013"}),
+        pd.DataFrame({"person": at_stays["person"], "on": at_stays["admitted"], "recorded_by": bodies.HOSPITAL}),
+        pd.DataFrame({"person": requests["person"], "on": requests["starts"], "recorded_by": bodies.COUNCILS["st_helens"]}),
         pd.DataFrame({"person": by_practice, "on": rng.integers(begins, borough.ends + 1, len(by_practice))}),
     ]
     asked = pd.concat(parts, ignore_index=True).astype({"person": int, "on": int})
-    of_practice = homes.practices()["code"].to_numpy()[borough.people["practice"].to_numpy()[asked["person"]]]
+    of_practice = homes.practice_codes()[borough.people["practice"].to_numpy()[asked["person"]]]
     asked["recorded_by"] = np.where(asked["recorded_by"].isna(), of_practice, asked["recorded_by"])
-    asked["on"] = asked["on"] + np.array([0, 0, 0, 0, 0, 2, 1])[(asked["on"] + 3) % 7]  # the desk does not work at weekends
+    asked["on"] = asked["on"] + np.array([0, 0, 0, 0, 0, 2, 1])[weekday_of(asked["on"])]  # the desk does not work at weekends
     asked = asked[covered[asked["person"]] & (asked["on"] >= begins)]
     return asked.sort_values(["on", "person"], kind="stable").drop_duplicates("person").reset_index(drop=True)
 
@@ -115,7 +105,7 @@ def _decide(rng: np.random.Generator, borough: Borough, asked: pd.DataFrame, sta
     """A decision about the whole record for everybody asked, by whoever may decide for them."""
     person, size = asked["person"].to_numpy(), len(asked)
     years = age(borough.people["born"].to_numpy()[person], asked["on"].to_numpy())
-    dementia = borough.conditions[["F03X", "G309"]].to_numpy()[person].any(axis=1)
+    dementia = borough.has("F03X", "G309")[person]
     cannot = dementia & (rng.random(size) < 0.7)
     competent = (years >= 12) & (years < 16) & (rng.random(size) < 0.25)
     for_somebody = pick(rng, ["attorney", "deputy", "best interests"], [48, 6, 46], size)
@@ -143,8 +133,7 @@ def _objections(rng: np.random.Generator, borough: Borough, permits: pd.DataFram
     """Some who permit object to what one organisation sent: in its code of the day."""
     objects = _later(rng, borough, permits, OBJECTS_TO_ONE_SHARE, 60, "declined")
     about = pick(rng, list(OBJECTED_TO), list(OBJECTED_TO.values()), len(objects))
-    about = np.where((about == "RTV") & (objects["on"] >= day(date(2021, 6, 1))), "RW4", about)
-    return objects.assign(scope="one organisation", about=about)
+    return objects.assign(scope="one organisation", about=bodies.of_the_day(about, objects["on"].to_numpy()))
 
 
 def _emergencies(
@@ -154,13 +143,15 @@ def _emergencies(
     decided_on = np.full(len(borough.people), NEVER)
     decided_on[first["person"]] = first["on"]
     person, on = stays["person"].to_numpy(), stays["admitted"].to_numpy()
-    fits = ~stays["is_planned"].to_numpy() & (on >= begins) & (decided_on[person] > on) & in_the_record(borough)[person]
+    fits = (
+        ~stays["is_planned"].to_numpy() & (on >= begins) & (decided_on[person] > on) & borough.registered_in("st_helens")[person]
+    )
     fits &= rng.random(len(stays)) < EMERGENCY_SHARE
-    some = pd.DataFrame({"person": person[fits], "on": on[fits], "recorded_by": "RBN"})
+    some = pd.DataFrame({"person": person[fits], "on": on[fits], "recorded_by": bodies.HOSPITAL})
     size = len(some)
     reason = pick(rng, ["unconscious", "lacks capacity", "danger to life", "another reason"], [46, 36, 14, 4], size)
     return _decide(rng, borough, some, "emergency").assign(
-        minute=rng.integers(0, 1440, size),
+        minute=rng.integers(0, MINUTES_IN_A_DAY, size),
         by="professional",
         capacity=np.where(reason == "danger to life", "not assessed", "lacks capacity"),
         emergency=reason,

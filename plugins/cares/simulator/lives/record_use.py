@@ -5,15 +5,13 @@ Only staff of the NHS and of local authorities open it. All but the number of th
 
 from __future__ import annotations
 
-from datetime import date
-
 import numpy as np
 import pandas as pd
 
-from cares.simulator import homes
+from cares.simulator import bodies, homes
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import date_of, day
-from cares.simulator.lives.permissions import RECORD_LIVE_FROM, in_the_record, not_adopted_yet, shown_at
+from cares.simulator.days import MINUTES_IN_A_DAY, date_of, weekday_of
+from cares.simulator.lives.permissions import RECORD_LIVE_FROM, shown_at
 from cares.simulator.residents import Borough
 
 OPENINGS_IN_MAY_2019 = 3000  # of 180,000 people; said by the acute trust's chief executive, who called it too few
@@ -47,26 +45,26 @@ def openings(seed: int, borough: Borough, decisions: pd.DataFrame) -> pd.DataFra
     """
     rng = stream(seed, "openings of the record")
     opened = _moments(rng, borough)
-    size, on = len(opened), opened // 1440
-    covered = in_the_record(borough)
-    person = _persons(rng, borough, decisions, on, covered)
+    size, on = len(opened), opened // MINUTES_IN_A_DAY
+    covered = borough.registered_in("st_helens")
+    person = _persons(rng, decisions, on, covered)
     kind = pick(rng, list(BY_ORGANISATION), list(BY_ORGANISATION.values()), size)
-    practice = homes.practices()["code"].to_numpy()[borough.people["practice"].to_numpy()[np.maximum(person, 0)]]
+    practice = homes.practice_codes()[borough.people["practice"].to_numpy()[np.maximum(person, 0)]]
     organisation = np.where(
         (kind == "practice") & (person >= 0) & covered[person], practice, np.where(kind == "practice", "RBN", kind)
     )
     kind = np.where((kind == "practice") & (organisation == "RBN"), "RBN", kind)
-    organisation = np.where((organisation == "RTV") & (on >= day(date(2021, 6, 1))), "RW4", organisation)
+    organisation = bodies.of_the_day(organisation, on)
     staff, role = _staff(rng, kind)
 
     night = rng.random(size) < AT_NIGHT_PER_1000 / 1000
-    opened = np.where(night & (kind != "RBN"), on * 1440 + rng.integers(60, 300, size), opened)
+    opened = np.where(night & (kind != "RBN"), on * MINUTES_IN_A_DAY + rng.integers(60, 300, size), opened)
     # Some of the staff live in the borough, and a few look at what is written about themselves.
     at_home = np.flatnonzero(covered & (borough.people["parent"].to_numpy() < 0) & borough.live_in("st_helens"))
     own = rng.random(size) < OWN_RECORD_PER_1000 / 1000
     person = np.where(own, at_home[staff * 7919 % len(at_home)], person)
     died, born = borough.people["died"].to_numpy()[person], borough.people["born"].to_numpy()[person]
-    is_there = (died >= on) & (born <= on) & not_adopted_yet(borough, person, on)
+    is_there = (died >= on) & (born <= on) & (on < borough.adopted_on[person])
     person = np.where(is_there, person, -1)
 
     state = shown_at(decisions, np.maximum(person, 0), opened)
@@ -89,7 +87,11 @@ def openings(seed: int, borough: Borough, decisions: pd.DataFrame) -> pd.DataFra
     # Whoever relies on an emergency says so.
     routine = routine[state != "emergency"]
     both = pd.concat([routine, _in_emergencies(rng, decisions)], ignore_index=True)
-    return both[both["opened"] // 1440 <= borough.ends].sort_values(["opened", "staff"], kind="stable").reset_index(drop=True)
+    return (
+        both[both["opened"] // MINUTES_IN_A_DAY <= borough.ends]
+        .sort_values(["opened", "staff"], kind="stable")
+        .reset_index(drop=True)
+    )
 
 
 def _moments(rng: np.random.Generator, borough: Borough) -> np.ndarray:
@@ -105,17 +107,15 @@ def _moments(rng: np.random.Generator, borough: Borough) -> np.ndarray:
         fast, later = min(month, fast_until) - (2019 * 12 + 4), max(month - fast_until, 0)
         expected = OPENINGS_IN_MAY_2019 * scale * MONTHLY_GROWTH**fast * MONTHLY_GROWTH_LATER**later
         of_month = days[months == month]
-        on = pick(rng, of_month, np.where((of_month + 3) % 7 < 5, 1.0, 0.3), max(FEWEST_A_MONTH, round(expected))).astype(
+        on = pick(rng, of_month, np.where(weekday_of(of_month) < 5, 1.0, 0.3), max(FEWEST_A_MONTH, round(expected))).astype(
             np.int64
         )
         minute = np.clip(rng.normal(13 * 60, 200, len(on)), 7 * 60, 21 * 60 + 59).astype(int)
-        parts.append(on * 1440 + minute)
+        parts.append(on * MINUTES_IN_A_DAY + minute)
     return np.sort(np.concatenate(parts))
 
 
-def _persons(
-    rng: np.random.Generator, borough: Borough, decisions: pd.DataFrame, on: np.ndarray, covered: np.ndarray
-) -> np.ndarray:
+def _persons(rng: np.random.Generator, decisions: pd.DataFrame, on: np.ndarray, covered: np.ndarray) -> np.ndarray:
     """Whose record is opened: mostly that of people who permitted it, and rather those who did so lately."""
     kind = pick(rng, list(PERSON_IS), list(PERSON_IS.values()), len(on))
     permits = decisions[(decisions["state"] == "permitted") & (decisions["scope"] == "whole record")].sort_values(
@@ -148,7 +148,7 @@ def _staff(rng: np.random.Generator, kind: np.ndarray) -> tuple[np.ndarray, np.n
 def _in_emergencies(rng: np.random.Generator, decisions: pd.DataFrame) -> pd.DataFrame:
     """A doctor of the hospital opens the record soon after the emergency was written down."""
     some = decisions[(decisions["state"] == "emergency") & (rng.random(len(decisions)) < OPENED_IN_AN_EMERGENCY)]
-    opened = some["on"].to_numpy(dtype=np.int64) * 1440 + some["minute"].to_numpy() + rng.integers(1, 50, len(some))
+    opened = some["on"].to_numpy(dtype=np.int64) * MINUTES_IN_A_DAY + some["minute"].to_numpy() + rng.integers(1, 50, len(some))
     words = {"organisation": "RBN", "role": "doctor", "purpose": "emergency", "outcome": "shown", "referral": "N", "signal": ""}
     member = FIRST_EMERGENCY_DOCTOR + rng.integers(0, 40, len(some))
     told = {"person": some["person"].to_numpy(), "opened": opened, "staff": member, "emergency": some["emergency"].to_numpy()}

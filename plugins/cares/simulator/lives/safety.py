@@ -11,12 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from cares.simulator import identifiers
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age
-from cares.simulator.lives.looked_after import LookedAfter
+from cares.simulator.days import NEVER, YEAR, age
+from cares.simulator.lives.looked_after import LookedAfter, in_care
 from cares.simulator.lives.neighbourhood import Neighbourhood
-from cares.simulator.lives.occurrences import LOCKDOWN, calendar, drawn_evenly, numbered, on_weekdays, winter
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.lives.occurrences import LOCKDOWN, calendar, drawn_evenly, on_weekdays, winter
+from cares.simulator.lives.spans import Spans
+from cares.simulator.residents import Borough
 
 CRIMES_PER_PERSON_A_YEAR = 0.038
 CRIMES = {
@@ -108,7 +110,7 @@ def _incidents(
     table = table.sort_values(["day", "person", "category"], kind="stable").reset_index(drop=True)
     size = len(table)
     person, day_of, category = table["person"].to_numpy(), table["day"].to_numpy(), table["category"].to_numpy()
-    table["number"] = numbered(rng, "MP{:08d}", size)
+    table["number"] = identifiers.in_no_order(rng, "MP{:08d}", size)
     # Not in the hour after one o'clock, which the night of one Sunday has twice and that of another not at all.
     hour = pick(
         rng, [0, 2, 3, 8, 10, 12, 14, 16, 17, 18, 19, 20, 21, 22, 23], [7, 4, 2, 3, 4, 6, 7, 8, 8, 9, 9, 9, 9, 8, 7], size
@@ -127,18 +129,20 @@ def _incidents(
         outcome,
     )
     table["outcome"] = outcome
-    return table.drop(columns=["person", "suspect", "child"]), _involved(rng, borough, table, known)
+    care = in_care(looked_after)
+    return table.drop(columns=["person", "suspect", "child"]), _involved(rng, borough, care, table, known)
 
 
-def _involved(rng: np.random.Generator, borough: Borough, table: pd.DataFrame, known: np.ndarray) -> pd.DataFrame:
+def _involved(rng: np.random.Generator, borough: Borough, care: Spans, table: pd.DataFrame, known: np.ndarray) -> pd.DataFrame:
     """The people of each incident: who it happened to, who is suspected, and a child of the home."""
     people, size = borough.people, len(table)
     incident, day_of = np.arange(size), table["day"].to_numpy()
     concern = table["category"].isin(["Mental health incident", "Concern for safety", "Missing person"]).to_numpy()
     own_role = np.where(concern, "At Risk", "Victim")
     suspect, child = table["suspect"].to_numpy(), table["child"].to_numpy()
-    has_suspect = (suspect >= 0) & (suspect != table["person"].to_numpy())
-    has_child = child >= 0
+    has_suspect = (suspect >= 0) & (suspect != table["person"].to_numpy()) & (people["died"].to_numpy()[suspect] > day_of)
+    # A child who is looked after elsewhere, or was adopted from there, is not in the home any more.
+    has_child = (child >= 0) & ~(care.cover(child, day_of) | (borough.adopted_on[child] <= day_of))
     rows = pd.DataFrame(
         {
             "incident": np.concatenate([incident, incident[has_suspect], incident[has_child]]),
@@ -153,7 +157,7 @@ def _involved(rng: np.random.Generator, borough: Borough, table: pd.DataFrame, k
     chance = rng.random((4, len(rows)))
     is_victim = (rows["role"] == "Victim").to_numpy()
     ill = borough.conditions["F329"].to_numpy()[person]
-    confused = borough.conditions[["F03X", "G309", "F819"]].to_numpy()[person].any(axis=1)
+    confused = borough.has("F03X", "G309", "F819")[person]
     rows["mental_health"] = (table["category"].to_numpy()[at] == "Mental health incident") | (
         chance[0] < np.where(ill | of_many, 0.3, 0.03)
     )
@@ -220,7 +224,7 @@ def _concerns(rng: np.random.Generator, borough: Borough, days: np.ndarray, know
     rate *= borough.live_in("st_helens")
     rate[known] = KNOWN_TO_MANY_INCIDENTS_A_YEAR
     person, day_of = drawn_evenly(rng, rate, days, np.ones(len(days)))
-    confused = borough.conditions[["F03X", "G309"]].to_numpy()[person].any(axis=1)
+    confused = borough.has("F03X", "G309")[person]
     usual = pick(rng, ["Concern for safety", "Mental health incident"], [55, 45], len(person))
     missing = confused & (rng.random(len(person)) < 0.35)
     category = np.where(missing, "Missing person", np.where(confused, "Concern for safety", usual))
@@ -235,39 +239,12 @@ def _missing_children(looked_after: LookedAfter) -> pd.DataFrame:
 
 
 def _visits(rng: np.random.Generator, borough: Borough, known: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    people, conditions = borough.people, borough.conditions
-    years = age(people["born"].to_numpy(), (borough.begins + borough.ends) // 2)
-    alone = np.bincount(people["household"])[people["household"]] == 1
+    people = borough.people
+    older = age(people["born"].to_numpy(), borough.middle) >= 65
     asks = people["is_reference"].to_numpy() & borough.live_in("st_helens")
-    frailty = people["frailty"].to_numpy()
-    of_many = np.zeros(len(people), dtype=bool)
-    of_many[known] = True
-
-    def has(*codes: str) -> np.ndarray:
-        return conditions[list(codes)].to_numpy().any(axis=1)
-
-    oxygen = np.zeros(len(people), dtype=bool)
-    for code, share in OXYGEN_SHARE.items():
-        oxygen |= conditions[code].to_numpy() & (rng.random(len(people)) < share)
-    chance = rng.random((9, len(people)))
-    of_person = {  # what is found in a home depends on who lives there, and is found again at a second visit
-        "Aged 65 or Over": years >= 65,
-        "Living Alone": alone,
-        "Smoking": has("F171") | (of_many & (chance[0] < 0.7)),
-        "Medical Oxygen": oxygen,
-        "Dementia": has("F03X", "G309"),
-        "Learning Disability": has("F819"),
-        "Mental Health": has("F329") & (chance[1] < 0.5),
-        "Limited Mobility": (years >= 65) & (chance[2] < 0.25 * np.clip(frailty, 0, 3)),
-        "Impaired Hearing": (years >= 70) & (chance[3] < 0.2),
-        "Impaired Vision": (years >= 75) & (chance[4] < 0.1),
-        "Emollient Creams": (years >= 65) & (chance[5] < 0.07),
-        "Hoarding": chance[6] < np.where(of_many, 0.3, 0.012),
-        "Alcohol or Drugs": of_many | (chance[7] < 0.01),
-        "No Working Smoke Alarm": chance[8] < 0.14,
-    }
-    more = np.where((years >= 65) & alone, 7.0, np.where(years >= 65, 3.0, 1.0)) * np.where(of_person["Smoking"], 2.2, 1.0)
-    more = more * np.where(oxygen, 6.0, 1.0) * np.where(of_person["Dementia"], 1.6, 1.0)
+    of_person = _vulnerabilities(rng, borough, known)
+    more = np.where(older & borough.is_alone, 7.0, np.where(older, 3.0, 1.0)) * np.where(of_person["Smoking"], 2.2, 1.0)
+    more = more * np.where(of_person["Medical Oxygen"], 6.0, 1.0) * np.where(of_person["Dementia"], 1.6, 1.0)
     rate = np.where(asks, VISITS_PER_HOUSEHOLD_A_YEAR * more, 0.0)
     rate[known] = 0.7
     days = calendar(borough.begins, borough.ends)
@@ -288,7 +265,7 @@ def _visits(rng: np.random.Generator, borough: Borough, known: np.ndarray) -> tu
     agrees = was_inside & (rng.random(size) < AGREES_TO_BE_NAMED_SHARE)
     visits = pd.DataFrame(
         {
-            "number": numbered(rng, "HFSV{:06d}", size),
+            "number": identifiers.in_no_order(rng, "HFSV{:06d}", size),
             "day": day_of,
             "home": borough.residences.on(person, day_of),
             "person": np.where(agrees, person, -1),
@@ -306,6 +283,33 @@ def _visits(rng: np.random.Generator, borough: Borough, known: np.ndarray) -> tu
         vulnerabilities.sort_values("visit", kind="stable").reset_index(drop=True),
         _actions(rng, found, list(of_person), was_inside),
     )
+
+
+def _vulnerabilities(rng: np.random.Generator, borough: Borough, known: np.ndarray) -> dict[str, np.ndarray]:
+    """What is found in a home depends on who lives there, and is found again at a second visit: of each kind, in whom."""
+    size, frailty = len(borough.people), borough.people["frailty"].to_numpy()
+    years = age(borough.people["born"].to_numpy(), borough.middle)
+    of_many = np.isin(borough.everybody, known)
+    oxygen = np.zeros(size, dtype=bool)
+    for code, share in OXYGEN_SHARE.items():
+        oxygen |= borough.conditions[code].to_numpy() & (rng.random(size) < share)
+    chance = rng.random((9, size))
+    return {
+        "Aged 65 or Over": years >= 65,
+        "Living Alone": borough.is_alone,
+        "Smoking": borough.has("F171") | (of_many & (chance[0] < 0.7)),
+        "Medical Oxygen": oxygen,
+        "Dementia": borough.has("F03X", "G309"),
+        "Learning Disability": borough.has("F819"),
+        "Mental Health": borough.has("F329") & (chance[1] < 0.5),
+        "Limited Mobility": (years >= 65) & (chance[2] < 0.25 * np.clip(frailty, 0, 3)),
+        "Impaired Hearing": (years >= 70) & (chance[3] < 0.2),
+        "Impaired Vision": (years >= 75) & (chance[4] < 0.1),
+        "Emollient Creams": (years >= 65) & (chance[5] < 0.07),
+        "Hoarding": chance[6] < np.where(of_many, 0.3, 0.012),
+        "Alcohol or Drugs": of_many | (chance[7] < 0.01),
+        "No Working Smoke Alarm": chance[8] < 0.14,
+    }
 
 
 def _actions(rng: np.random.Generator, found: np.ndarray, names: list[str], was_inside: np.ndarray) -> pd.DataFrame:

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import NEVER, age
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.days import NEVER, YEAR, age, by_age
+from cares.simulator.residents import Borough
 
 ASKS_AFTER_A_STAY = {65: 0.10, 75: 0.22, 85: 0.36}  # of emergency stays of two nights or more
 AFTER_A_REQUEST = {"reablement": 0.56, "assessment": 0.24, "nothing": 0.20}
@@ -82,13 +82,6 @@ class _Book:
         return found.fillna(dict.fromkeys((name for name in COLUMNS if name not in numbers), ""))
 
 
-def _share(years: np.ndarray, by_age: dict[int, float]) -> np.ndarray:
-    share = np.zeros(len(years))
-    for start, value in by_age.items():
-        share[years >= start] = value
-    return share
-
-
 def _supported_already(rng: np.random.Generator, book: _Book) -> np.ndarray:
     borough = book.borough
     people, begins = borough.people, borough.begins
@@ -96,7 +89,7 @@ def _supported_already(rng: np.random.Generator, book: _Book) -> np.ndarray:
     in_care_home = borough.residences.on(borough.everybody, begins) >= borough.first_care_home
     alive = (people["died"].to_numpy() > begins) & (years >= 18)
     frailty = np.where(years >= 65, people["frailty"].to_numpy(), 1.0)
-    at_home = alive & ~in_care_home & (rng.random(len(people)) < _share(years, HAS_SUPPORT_ALREADY) * frailty)
+    at_home = alive & ~in_care_home & (rng.random(len(people)) < by_age(years, HAS_SUPPORT_ALREADY) * frailty)
     funded = alive & in_care_home & (rng.random(len(people)) < 0.6)
 
     person = np.flatnonzero(at_home & (years >= 65))
@@ -138,7 +131,7 @@ def _journeys(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, s
     years = age(born[person], discharged)
     asks = ~stays["is_planned"].to_numpy() & (discharged - stays["admitted"].to_numpy() >= 2) & (died[person] > discharged + 3)
     asks &= (stays["destination"] != "85").to_numpy()  # whoever lives in a care home, or goes to one from there, has help
-    share = _share(years, ASKS_AFTER_A_STAY) * np.clip(0.4 + 0.6 * borough.frailty(person, discharged), 0.4, 2)
+    share = by_age(years, ASKS_AFTER_A_STAY) * np.clip(0.4 + 0.6 * borough.frailty(person, discharged), 0.4, 2)
     share = share * np.where((stays["reason"] == "fall").to_numpy(), 1.7, 1.0)
     asks &= ~supported[person] & (rng.random(len(stays)) < share)
     chosen = stays[asks]
@@ -152,9 +145,9 @@ def _journeys(rng: np.random.Generator, borough: Borough, stays: pd.DataFrame, s
             "plan": pick(rng, list(AFTER_A_REQUEST), list(AFTER_A_REQUEST.values()), len(chosen)),
         }
     )
-    middle = (borough.begins + borough.ends) // 2
+    middle = borough.middle
     years = age(born, middle)
-    rate = _share(years, CALLS_PER_YEAR) * np.where(years >= 65, borough.frailty(borough.everybody, middle), 1.0)
+    rate = by_age(years, CALLS_PER_YEAR) * np.where(years >= 65, borough.frailty(borough.everybody, middle), 1.0)
     asked = borough.begins + (rng.exponential(1 / np.maximum(rate, 1e-9)) * YEAR).clip(max=NEVER).astype(int)
     caller = np.flatnonzero(~supported & (years >= 18) & (asked < np.minimum(borough.ends, died)))
     calls = pd.DataFrame(

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
+
+# How somebody was seen, and whether it came about (national codes).
+FACE, PHONE, VIDEO = range(3)
+ATTENDED, LATE, CANCELLED_BY_PATIENT, MISSED, CANCELLED_BY_PROVIDER = 5, 6, 2, 3, 4
 
 _FAR = 4 * 10**6  # days; more than any day as a number
 
@@ -32,6 +37,11 @@ class Spans:
         return self.at(persons, days) >= 0
 
 
+def in_hospital(stays: pd.DataFrame) -> Spans:
+    """The stays in the general hospital, as stretches of time."""
+    return Spans(*(stays[name].to_numpy() for name in ("person", "admitted", "discharged")))
+
+
 def one_at_a_time(persons: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """Which stretches can all be true: a person's later one goes where it begins before an earlier one that stays has ended."""
     stays = np.zeros(len(persons), dtype=bool)
@@ -56,11 +66,3 @@ def visits(
     place = np.arange(len(course)) - (np.cumsum(number) - number).repeat(number)
     share = (place + np.where(place > 0, rng.random(len(course)) * 0.7, 0)) / number[course]
     return course, first[course] + (length[course] * share**thickening).astype(int)
-
-
-def by_age(years: np.ndarray, values: dict[int, float]) -> np.ndarray:
-    """The value for each age, given by the age from which it holds; 0 before the first."""
-    found = np.zeros(len(years))
-    for start, value in values.items():
-        found[years >= start] = value
-    return found

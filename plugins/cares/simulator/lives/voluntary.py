@@ -14,16 +14,16 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from cares.simulator import identifiers
 from cares.simulator.chance import pick, stream
-from cares.simulator.days import ALWAYS, NEVER, age, day
+from cares.simulator.days import ALWAYS, NEVER, YEAR, age, day
 from cares.simulator.lives.neighbourhood import Neighbourhood
-from cares.simulator.lives.occurrences import LOCKDOWN, calendar, drawn_evenly, numbered, on_weekdays
+from cares.simulator.lives.occurrences import CONTACT_CARES_BEGINS, LOCKDOWN, calendar, drawn_evenly, on_weekdays
 from cares.simulator.lives.safety import Safety
-from cares.simulator.residents import YEAR, Borough
+from cares.simulator.residents import Borough
 
 GROUPS_MEET_AGAIN = day(date(2020, 9, 1))
 LINK_WORKERS_IN_EACH_NETWORK = day(date(2019, 7, 1))  # contract of the primary care networks, NHS England, 2019
-CONTACT_CARES_BEGINS = day(date(2019, 4, 1))
 REFERRERS = {
     "Self": 18,
     "Family or Friend": 8,
@@ -50,9 +50,9 @@ def directory() -> dict[str, Any]:
     return yaml.safe_load(resources.files(__package__).joinpath("voluntary.yml").read_text(encoding="utf-8"))
 
 
-def is_closed_for_now(service: dict[str, Any], on: int) -> bool:
-    """Whether a service that meets people cannot do so on a day, as in the first lockdown."""
-    return bool(service.get("meets")) and LOCKDOWN <= on < GROUPS_MEET_AGAIN
+def is_closed_for_now(service: dict[str, Any], on: np.ndarray | int) -> Any:
+    """Whether a service that meets people cannot do so on a day, or on each of some days, as in the first lockdown."""
+    return bool(service.get("meets")) & (on >= LOCKDOWN) & (on < GROUPS_MEET_AGAIN)
 
 
 def referrals(
@@ -87,23 +87,22 @@ def referrals(
 
 def _by_need(rng: np.random.Generator, borough: Borough, neighbourhood: Neighbourhood) -> list[pd.DataFrame]:
     people, conditions = borough.people, borough.conditions
-    years = age(people["born"].to_numpy(), (borough.begins + borough.ends) // 2)
-    alone = np.bincount(people["household"])[people["household"]] == 1
+    years = age(people["born"].to_numpy(), borough.middle)
+    alone = borough.is_alone
     grown, older = years >= 18, years >= 65
     home = borough.residences.on(borough.everybody, borough.begins)
     behind = np.isin(home, neighbourhood.arrears["home"].to_numpy())
-    of_many = np.zeros(len(people), dtype=bool)
-    of_many[neighbourhood.known_to_many] = True
+    of_many = np.isin(borough.everybody, neighbourhood.known_to_many)
     partner = people["partner"].to_numpy()
-    confused = conditions[["F03X", "G309"]].to_numpy().any(axis=1)
+    confused = borough.has("F03X", "G309")
     cares = (partner >= 0) & confused[partner]
     rates = {
         "Loneliness": np.where(older & alone, 0.04, 0.0008 * grown),
         "Caring for Somebody": 0.05 * cares + 0.0004 * grown,
         "Money and Benefits": 0.0035 * (grown & (years < 67)) + 0.03 * (behind & grown),
         "Mental Wellbeing": 0.03 * conditions["F329"].to_numpy() + 0.001 * grown,
-        "Physical Activity": 0.008 * conditions[["E669", "E119"]].to_numpy().any(axis=1),
-        "Healthy Living": 0.004 * conditions[["E669", "E119"]].to_numpy().any(axis=1),
+        "Physical Activity": 0.008 * borough.has("E669", "E119"),
+        "Healthy Living": 0.004 * borough.has("E669", "E119"),
         "Alcohol or Drugs": 0.8 * of_many,
         "Housing": 0.3 * of_many + 0.0008 * grown,
         "Food": 0.0015 * (grown & (years < 70)) + 0.01 * (behind & grown),
@@ -159,10 +158,12 @@ def _services(rng: np.random.Generator, borough: Borough, found: pd.DataFrame) -
     wish = rng.random((len(found), len(services)))
     for place, service in enumerate(services.values()):
         starts = day(service["starts"]) if "starts" in service else ALWAYS
-        closed = np.zeros(len(found), dtype=bool)
-        if service.get("meets"):
-            closed = (referred >= LOCKDOWN) & (referred < GROUPS_MEET_AGAIN)
-        fits = (reason == service["reason"]) & np.isin(council, service["areas"]) & (referred >= starts) & ~closed
+        fits = (
+            (reason == service["reason"])
+            & np.isin(council, service["areas"])
+            & (referred >= starts)
+            & ~is_closed_for_now(service, referred)
+        )
         fits &= (years >= service.get("from_age", 0)) & (years <= service.get("to_age", 120))
         wish[:, place] *= fits
     numbers = np.array(list(services), dtype=object)
@@ -193,7 +194,7 @@ def _course(rng: np.random.Generator, borough: Borough, found: pd.DataFrame) -> 
     speaks = helped & (first_contact < died)
     outcome = np.where(helped, pick(rng, list(OUTCOMES), list(OUTCOMES.values()), size), "")
     return found.assign(
-        number=numbered(rng, "VR{:06d}", size),
+        number=identifiers.in_no_order(rng, "VR{:06d}", size),
         referrer=referrer,
         by_link_worker=(referrer == "Link Worker") | ((referrer == "GP Practice") & (rng.random(size) < 0.4)),
         first_contact=np.where(speaks, first_contact, NEVER),

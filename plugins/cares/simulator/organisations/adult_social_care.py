@@ -82,7 +82,7 @@ class AdultSocialCare:
             "First Name": records.forename[record],
             "Last Name": records.surname(record, end),
             "GP Practice Name": homes.practices()["name"].to_numpy()[records.practice[record]],
-            "GP Practice Code": homes.practices()["code"].to_numpy()[records.practice[record]],
+            "GP Practice Code": homes.practice_codes()[records.practice[record]],
             "Gender": wording.translate(records.sex[record], sex),
             "Ethnicity": wording.ethnicity(records.ethnicity[record], wording.ADULT_SOCIAL_CARE),
             "Date of Birth": uk(records.born[record]),
@@ -96,7 +96,7 @@ class AdultSocialCare:
             "Autism Spectrum Disorder (ASD)": np.where(persons % 97 == 0, "Yes", "No"),
             "Visual Impairment": "Unknown",
             "Hearing Impairment": "Unknown",
-            "Dementia": np.where(self._has(persons, "F03X", "G309"), "Yes", "No"),
+            "Dementia": np.where(self.borough.has("F03X", "G309")[persons], "Yes", "No"),
             "Client Funding Status": np.where(is_service & ~is_carer, "Fully social care funded", ""),
             "Event Type": events["kind"].to_numpy(),
             "Event Reference": reference,
@@ -123,15 +123,12 @@ class AdultSocialCare:
         }
         return {"events": Sheet(len(events), columns)}
 
-    def _has(self, persons: np.ndarray, *codes: str) -> np.ndarray:
-        return self.borough.conditions[list(codes)].to_numpy()[persons].any(axis=1)
-
     def _support_reason(self, persons: np.ndarray, is_carer: np.ndarray) -> np.ndarray:
         reason = np.where(
             persons % 3 == 0, "Physical Support: Access & mobility only", "Physical Support: Personal care support"
         ).astype(object)
-        reason[self._has(persons, "F03X", "G309")] = "Support with Memory & Cognition"
-        reason[self._has(persons, "F329") & (persons % 2 == 0)] = "Mental Health Support"
-        reason[self._has(persons, "F819")] = "Learning Disability Support"
+        reason[self.borough.has("F03X", "G309")[persons]] = "Support with Memory & Cognition"
+        reason[self.borough.has("F329")[persons] & (persons % 2 == 0)] = "Mental Health Support"
+        reason[self.borough.has("F819")[persons]] = "Learning Disability Support"
         reason[is_carer] = "Social Support: Support to Carer"
         return reason

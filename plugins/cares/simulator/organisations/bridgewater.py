@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cares.simulator import bodies
 from cares.simulator.lives.community import services
 from cares.simulator.lives.emergency import CENTRE
 from cares.simulator.organisations.community import CommunityServices
@@ -15,7 +16,7 @@ def feeds(story: Story) -> list[Sender]:
     """What it sends."""
     stayed = [name for name in services() if name not in MOVED]
     return [
-        EmergencyCare(story, "bridgewater/urgent_treatment_centre", CENTRE, "RY2", "UC{:06d}"),
+        EmergencyCare(story, "bridgewater/urgent_treatment_centre", CENTRE, bodies.BRIDGEWATER, "UC{:06d}"),
         CommunityServices(story, "bridgewater/community_services", stayed, "2{:07d}"),
         CommunityServices(story, "bridgewater/iv_therapy", ["IV therapy"], "IV{:06d}"),
         CommunityServices(story, "bridgewater/looked_after_children_health", ["looked after children's health"], "3{:06d}"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cares.contracts import Period, Table
-from cares.simulator import homes, identifiers, wording
+from cares.simulator import identifiers, wording
 from cares.simulator.days import NEVER, age, date_of, day, uk
 from cares.simulator.lives.community import Community
 from cares.simulator.lives.looked_after import LookedAfter, birthday
@@ -40,11 +40,6 @@ def feeds(story: Story) -> list[Sender]:
         RecordPermissions(decisions, decided, day(story.told.first_daily)),
         UnitCosts(),
     ]
-
-
-def practice_codes() -> np.ndarray:
-    """The codes of the GP practices, by number: of the right shape, invented."""
-    return homes.practices()["code"].to_numpy()
 
 
 class LookedAfterChildren:

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 
 from cares.contracts import Period, Table
+from cares.simulator import bodies, wording
 from cares.simulator.days import day
 from cares.simulator.sheets import Sheet
 
-COUNCILS = {"st_helens": ("E08000013", "St Helens"), "halton": ("E06000006", "Halton"), "knowsley": ("E08000011", "Knowsley")}
+NAMES = {"st_helens": "St Helens", "halton": "Halton", "knowsley": "Knowsley"}
 
 
 class DelayedTransfers:
@@ -28,12 +29,12 @@ class DelayedTransfers:
         days = np.minimum(delays["left"].to_numpy(), day(period.end) + 1) - starts
         chosen = delays.assign(days=days)[days > 0]
         counted = chosen.groupby(["council", "reason", "responsible"], as_index=False)["days"].sum()
-        councils = [COUNCILS[council] for council in counted["council"]]
+        council = counted["council"].to_numpy()
         columns: dict[str, np.ndarray | str] = {
             "Provider Code": self.provider,
             "Provider Name": self.name,
-            "Council Code": np.array([code for code, _ in councils], dtype=object),
-            "Council Name": np.array([name for _, name in councils], dtype=object),
+            "Council Code": wording.translate(council, bodies.COUNCILS),
+            "Council Name": wording.translate(council, NAMES),
             "Reason": counted["reason"].to_numpy(dtype=object),
             "Responsible Organisation": counted["responsible"].to_numpy(dtype=object),
             "Setting": self.setting,

@@ -10,21 +10,18 @@ import pandas as pd
 
 from cares import contracts
 from cares.contracts import Period, Table
-from cares.simulator import wording
+from cares.simulator import bodies, homes, identifiers, wording
 from cares.simulator.chance import pick, stream
 from cares.simulator.days import NEVER, day, iso, uk
 from cares.simulator.lives import emergency
-from cares.simulator.lives.emergency import CENTRE, DAY, DEPARTMENT
-from cares.simulator.organisations.community import clock, commissioner
-from cares.simulator.organisations.council import practice_codes
-from cares.simulator.organisations.hospital import clinical_function, trace_status
+from cares.simulator.lives.emergency import CENTRE, DEPARTMENT, MINUTES_IN_A_DAY
+from cares.simulator.organisations.hospital import SEX, clinical_function, trace_status
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Story
 
 DEPARTMENT_TYPE = {DEPARTMENT: "01", CENTRE: "03"}
 SITE = {DEPARTMENT: "RBN01", CENTRE: "RBNUT"}  # the centre's is invented; a site keeps its code when another trust takes it over
 AMBULANCE_TRUST = "RX7"
-STATED_GENDER = {"M": "1", "F": "2", "U": "0"}
 RESOURCE_GROUPS = np.array(["VB01Z", "VB04Z", "VB07Z", "VB09Z", "VB11Z"], dtype=object)  # the most urgent first
 INVESTIGATED, TREATED = {DEPARTMENT: 1.1, CENTRE: 0.25}, {DEPARTMENT: 0.9, CENTRE: 0.7}  # on average, each; assumed
 
@@ -37,9 +34,8 @@ class EmergencyCare:
         self.seed, self.borough, self.stays = story.seed, story.borough, story.stays
         of_service = story.emergency[(story.emergency["service"] == service).to_numpy()].reset_index(drop=True)
         # The centre goes on numbering when its provider changes: its staff and its systems stay.
-        numbers = stream(story.seed, f"numbers of the {service}").permutation(len(of_service) * 2)[: len(of_service)]
-        letter = "E" if service == DEPARTMENT else "U"
-        of_service["number"] = np.array([f"{letter}{number:07d}" for number in numbers], dtype=object)
+        rng = stream(story.seed, f"numbers of the {service}")
+        of_service["number"] = identifiers.in_no_order(rng, "E{:07d}" if service == DEPARTMENT else "U{:07d}", len(of_service))
         first, last = _promised(slug)
         self.attendances = of_service[of_service["arrived"].between(first, last)].reset_index(drop=True)
         organisation, source = slug.split("/")
@@ -84,18 +80,18 @@ class EmergencyCare:
             "NHS Number": nhs_number,
             "NHS Number Status Indicator Code": trace_status(nhs_number, record),
             "Person Birth Date": self._written(records.born[record]),
-            "Person Stated Gender Code": wording.translate(records.sex[record], STATED_GENDER),
+            "Person Stated Gender Code": wording.translate(records.sex[record], SEX),
             "Ethnic Category": wording.ethnicity(records.ethnicity[record], wording.HOSPITAL),
             "Person Given Name": records.forename[record],
             "Person Family Name": records.surname(record, arrived),
             "Patient Usual Address": records.address(record, arrived),
             "Postcode Of Usual Address": postcode,
             "Accommodation Status (SNOMED CT)": wording.translate(lives, _codes("accommodation_status")),
-            "General Practice (Patient Registration)": practice_codes()[records.practice[record]],
+            "General Practice (Patient Registration)": homes.practice_codes()[records.practice[record]],
             "Organisation Site Identifier (Of Treatment)": SITE[self.service],
             "Emergency Care Department Type": DEPARTMENT_TYPE[self.service],
             "Organisation Identifier (Code Of Provider)": self.provider,
-            "Organisation Identifier (Code Of Commissioner)": commissioner(
+            "Organisation Identifier (Code Of Commissioner)": bodies.commissioner(
                 self.borough.people["council"].to_numpy()[person], arrived
             ),
             "Emergency Care Attendance Identifier": chosen["number"].to_numpy(),
@@ -119,7 +115,9 @@ class EmergencyCare:
             "Activity Treatment Function Code (Decision To Admit)": np.where(
                 admitted, clinical_function(self.stays)[np.maximum(stay, 0)], ""
             ),
-            "Clinically Ready To Proceed Timestamp": np.where(admitted, iso(decided[0]) + "T" + clock(decided[1]), ""),
+            "Clinically Ready To Proceed Timestamp": np.where(
+                admitted, iso(decided[0]) + "T" + wording.clock(decided[1], ":00"), ""
+            ),
             "Emergency Care Discharge Status (SNOMED CT)": chosen["status"].to_numpy(),
             "Emergency Care Discharge Destination (SNOMED CT)": chosen["destination"].to_numpy(),
             "Emergency Care Discharge Follow Up (SNOMED CT)": np.where(
@@ -137,21 +135,21 @@ class EmergencyCare:
             ("left", "Emergency Care Departure Date", "Emergency Care Departure Time"),
         ):
             on, minute = self._moment(chosen, what)
-            columns[date_header], columns[time_header] = self._written(on), np.where(on < NEVER, clock(minute), "")
+            columns[date_header], columns[time_header] = self._written(on), np.where(on < NEVER, wording.clock(minute, ":00"), "")
         return Sheet(size, columns)
 
     def _moment(self, chosen: pd.DataFrame, what: str) -> tuple[np.ndarray, np.ndarray]:
         """The days and minutes of the day at which something happened; NEVER where it did not."""
         after = np.zeros(len(chosen), dtype=int) if what == "arrived" else chosen[what].to_numpy()
-        arrived = chosen["arrived"].to_numpy() * DAY + chosen["minute"].to_numpy()
-        on, minute = np.divmod(arrived + np.maximum(after, 0), DAY)
+        arrived = chosen["arrived"].to_numpy() * MINUTES_IN_A_DAY + chosen["minute"].to_numpy()
+        on, minute = np.divmod(arrived + np.maximum(after, 0), MINUTES_IN_A_DAY)
         # In the night in which summer time begins there is no time from one to two.
-        skips_an_hour = np.isin(on, _summer_times()) & (minute >= 60) & (arrived < on * DAY + 120)
-        return np.where(after >= 0, on, NEVER), np.minimum(minute + 60 * skips_an_hour, DAY - 1)
+        skips_an_hour = np.isin(on, _summer_times()) & (minute >= 60) & (arrived < on * MINUTES_IN_A_DAY + 120)
+        return np.where(after >= 0, on, NEVER), np.minimum(minute + 60 * skips_an_hour, MINUTES_IN_A_DAY - 1)
 
     def _written(self, days: np.ndarray) -> np.ndarray:
         """Days as this provider's system writes them."""
-        return iso(days) if self.provider == "RBN" else uk(days)
+        return iso(days) if self.provider == bodies.HOSPITAL else uk(days)
 
     def _diagnoses(self, chosen: pd.DataFrame, key: np.ndarray) -> Sheet:
         given = np.flatnonzero((chosen["diagnosis"] != "").to_numpy())
@@ -181,7 +179,7 @@ class EmergencyCare:
             "SNOMED_ID": (place + 1).astype(str).astype(object),
             "code": entries[(at_first[row] + place) % len(entries)],
             "date": self._written(on[row]),
-            "time": clock(minute[row]),
+            "time": wording.clock(minute[row], ":00"),
         }
         return Sheet(len(row), columns)
 

@@ -8,7 +8,7 @@ from cares.contracts import Period, Table
 from cares.simulator import homes, wording
 from cares.simulator.chance import pick, stream
 from cares.simulator.days import NEVER, day, uk
-from cares.simulator.lives.front_door import CONTACT_CARES_BEGINS, DAY, SERVICES, FrontDoor
+from cares.simulator.lives.front_door import CONTACT_CARES_BEGINS, MINUTES_IN_A_DAY, SERVICES, FrontDoor
 from cares.simulator.records import Records
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story
@@ -21,7 +21,6 @@ NOTES = {
     "Would rather be rung after 4pm; hard of hearing": 5,
     "Stairs have become difficult, has had two near falls": 5,
 }
-CLOCK = np.array([f"{minute // 60:02d}:{minute % 60:02d}" for minute in range(DAY)], dtype=object)
 
 
 def feeds(story: Story) -> list[Sender]:
@@ -37,14 +36,14 @@ class Contacts:
 
     def __init__(self, slug: str, life: FrontDoor, records: Records, notes: np.ndarray) -> None:
         self.slug, self.life, self.records, self.notes = slug, life, records, notes
-        received_on = life.contacts["received"].to_numpy() // DAY
+        received_on = life.contacts["received"].to_numpy() // MINUTES_IN_A_DAY
         before = received_on < CONTACT_CARES_BEGINS
         number = np.arange(1, len(before) + 1)
         self.contact_id = np.array(
             [f"{'IS' if isah else 'CC'}-{place:07d}" for place, isah in zip(number, before, strict=True)], dtype=object
         )
         # On which days a contact came and changed: the acceptance of a referral is a change of its contact.
-        changes = [life.contacts[name].to_numpy() // DAY for name in ("received", "responded", "assessed", "closed")]
+        changes = [life.contacts[name].to_numpy() // MINUTES_IN_A_DAY for name in ("received", "responded", "assessed", "closed")]
         referrals = life.referrals
         for name in ("referred", "accepted"):
             changed = np.full(len(before), NEVER)
@@ -68,7 +67,7 @@ class Contacts:
         contacts, records = self.life.contacts.iloc[chosen], self.records
         person = contacts["person"].to_numpy()
         named = person >= 0
-        on = contacts["received"].to_numpy() // DAY
+        on = contacts["received"].to_numpy() // MINUTES_IN_A_DAY
         record = np.full(len(person), 0)
         record[named] = records.of(person[named], on[named])
         records.is_used[record[named]] = True
@@ -88,7 +87,7 @@ class Contacts:
             "Address": known(records.address(record, on)),
             "Postcode": known(records.postcode(record, on)),
             "Phone": known(records.phone[record]),
-            "GP Practice Code": known(homes.practices()["code"].to_numpy()[records.practice[record]]),
+            "GP Practice Code": known(homes.practice_codes()[records.practice[record]]),
             "Adult or Child": np.where(contacts["is_child"], "Child", "Adult"),
             "Eligible Because": contacts["eligible"].to_numpy(),
             "Channel": contacts["channel"].to_numpy(),
@@ -97,7 +96,7 @@ class Contacts:
             "Staff Organisation": contacts["staff"].to_numpy(),
             "Contacted By": contacts["by"].to_numpy(),
             "Reason": contacts["reason"].to_numpy(),
-            "Outcome": np.where(contacts["closed"] // DAY <= end, contacts["outcome"], ""),
+            "Outcome": np.where(contacts["closed"] // MINUTES_IN_A_DAY <= end, contacts["outcome"], ""),
             "Notes": self.notes[chosen],
         }
         for header, name in (
@@ -107,9 +106,9 @@ class Contacts:
             ("Closed", "closed"),
         ):
             moment = contacts[name].to_numpy()
-            happened = moment // DAY <= end
-            columns[f"{header} Date"] = uk(np.where(happened, moment // DAY, NEVER))
-            columns[f"{header} Time"] = np.where(happened, CLOCK[moment % DAY], "")
+            happened = moment // MINUTES_IN_A_DAY <= end
+            columns[f"{header} Date"] = uk(np.where(happened, moment // MINUTES_IN_A_DAY, NEVER))
+            columns[f"{header} Time"] = np.where(happened, wording.clock(moment % MINUTES_IN_A_DAY), "")
         return Sheet(len(chosen), columns)
 
     def _referrals(self, chosen: np.ndarray, end: int) -> Sheet:

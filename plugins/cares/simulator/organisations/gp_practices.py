@@ -88,11 +88,7 @@ class Summaries:
         """When the registration of each record starts and ends, and what else is said of it."""
         of = self.registrations.iloc[np.searchsorted(persons, self.life)]
         starts, leaves, opted_out, withdrew = (of[name].to_numpy() for name in ("starts", "leaves", "opted_out", "withdrew"))
-        adopted = self.borough.adopted
-        assert adopted is not None, "what practices send is told after the adoptions"
-        adoptions = np.full(len(self.borough.people), NEVER)
-        adoptions[adopted["person"]] = adopted["on"]
-        adopted_on = adoptions[self.life]
+        adopted_on = self.borough.adopted_on[self.life]
         # Nothing of the child that was adopted goes over to the child that it is from then on.
         is_anew = self.is_second & (adopted_on < NEVER)
         self.starts = np.where(is_anew, np.maximum(starts, adopted_on), starts)
@@ -132,7 +128,7 @@ class Summaries:
         signed = np.flatnonzero(self.sends_from <= end)
         agreements = Sheet(
             len(signed),
-            {"Practice Code": homes.practices()["code"].to_numpy()[signed], "Signed Date": uk(self.signed[signed])},
+            {"Practice Code": homes.practice_codes()[signed], "Signed Date": uk(self.signed[signed])},
         )
         return {"sharing_agreements": agreements, "registrations": self._registrations(first, end, mentioned)} | sheets
 
@@ -144,10 +140,10 @@ class Summaries:
     def _changed(self, name: str, days: np.ndarray, first: int, end: int) -> np.ndarray:
         """The rows of a table to be told: of new practices all that is recorded, of the others what changed.
 
-        `days`: when each row was recorded, and then each day on which it changed.
+        `days`: when each row was recorded, and then each day on which it changed. Of whoever has left nothing changes any more.
         """
         record = self.record_of[name]
-        now = ((days >= first) & (days <= end)).any(axis=1)
+        now = ((days >= first) & (days <= end)).any(axis=1) & (self.leaves[record] >= first)
         return np.flatnonzero((days[:, 0] <= end) & self.is_told[record] & (now | self.is_told_whole[record]))
 
     def _problems(self, first: int, end: int, mentioned: np.ndarray) -> Sheet:
@@ -246,7 +242,8 @@ class Summaries:
         last = int(np.searchsorted(table["on"].to_numpy(), end + 29))
         chosen = table.iloc[begin:last]
         on = chosen["on"].to_numpy()
-        told = self.is_told[self.record_of["appointments"][begin:last]] & ((on <= end) | (chosen["booked"].to_numpy() <= end))
+        record = self.record_of["appointments"][begin:last]
+        told = self.is_told[record] & ((on <= end) | (chosen["booked"].to_numpy() <= end)) & (on < self.leaves[record])
         place, chosen, on = begin + np.flatnonzero(told), chosen[told], on[told]
         patient = self._patient(self.record_of["appointments"][place], mentioned)
         return Sheet(

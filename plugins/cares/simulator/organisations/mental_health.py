@@ -6,38 +6,18 @@ import numpy as np
 import pandas as pd
 
 from cares.contracts import Period, Table
-from cares.simulator import homes, wording
+from cares.simulator import bodies, homes, identifiers, wording
 from cares.simulator.chance import stream
-from cares.simulator.days import NEVER, age, day, iso
-from cares.simulator.identifiers import is_valid_nhs_number
-from cares.simulator.lives.mental_health import (
-    ATTENDED,
-    CANCELLED_BY_PATIENT,
-    CANCELLED_BY_PROVIDER,
-    FACE,
-    LATE,
-    PLACES,
-    services,
-)
-from cares.simulator.lives.spans import Spans
-from cares.simulator.organisations.community import (
-    COUNCILS,
-    HOSPITAL,
-    NUMBERS,
-    clock,
-    commissioner,
-    disabilities,
-    numbered,
-    provider,
-    records_of,
-    registered_since,
-    tenures,
-)
+from cares.simulator.days import MINUTES_IN_A_DAY, NEVER, age, iso
+from cares.simulator.lives.looked_after import in_care
+from cares.simulator.lives.mental_health import PLACES, services
+from cares.simulator.lives.spans import FACE, Spans
+from cares.simulator.organisations.open_referrals import NUMBERS, SEX, OpenReferrals
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Story
 
 VERSION = "5.0"
-SITE = "RTV01"
+SITE = "RTV01"  # invented; it stays when the trust is taken over
 MECHANISM = np.array(["01", "02", "11"], dtype=object)  # in the order of FACE, PHONE and VIDEO
 ACCOMMODATION = {
     "owned": "01",
@@ -66,10 +46,8 @@ class MentalHealthServices:
         self.borough, told = story.borough, story.mental_health
         self.referrals, self.contacts, self.spells = told.referrals, told.contacts, told.spells
         self.ward_stays, self.detentions = told.ward_stays, told.detentions
-        self.contact_days = self.contacts["day"].to_numpy()
-        self.received, self.closed = (self.referrals[name].to_numpy() for name in ("received", "closed"))
-        spells, episodes = story.looked_after.spells, story.looked_after.episodes
-        self.in_care = Spans(*(spells[name].to_numpy() for name in ("person", "starts", "ends")))
+        episodes = story.looked_after.episodes
+        self.in_care = in_care(story.looked_after)
         self.episodes = Spans(*(episodes[name].to_numpy() for name in ("person", "decom", "dec")))
         self.legal = episodes["ls"].to_numpy()
         self.plans = story.community.protection_plans
@@ -92,32 +70,19 @@ class MentalHealthServices:
         return {name: getattr(month, name)() for name in [*tables, "mhs901staffdetails", "mhs202careactivity"]}
 
 
-class _Month:
+class _Month(OpenReferrals):
     """One month; each method is a table."""
 
     def __init__(self, feed: MentalHealthServices, period: Period) -> None:
-        self.feed, self.borough, self.period = feed, feed.borough, period
-        self.start, self.end = day(period.start), day(period.end)
-        self.trust = provider("north_west_boroughs", self.end)
-        self.rows = np.flatnonzero((feed.received <= self.end) & (feed.closed >= self.start))
-        self.open = feed.referrals.iloc[self.rows]
-        self.person = self.open["person"].to_numpy()
-        self.record = records_of(feed.records, self.person, self.end, feed.closed[self.rows])
-        self.patient = np.unique(self.record)
-        self.patient_is = feed.records.life[self.patient]
-        self.local_id = feed.records.local_id
-        self.number = numbered("R{:07d}", self.rows)
-        self.received = feed.received[self.rows]
-        self.closed = np.where(feed.closed[self.rows] <= self.end, feed.closed[self.rows], NEVER)
-        first, last = np.searchsorted(feed.contact_days, [self.start, self.end + 1])
-        self.contacts, self.contact_row = feed.contacts.iloc[first:last], np.arange(first, last)
-        self.contact = numbered("C{:08d}", self.contact_row)
-        self.attended = self.contacts["attendance"].isin((ATTENDED, LATE)).to_numpy()
-        self.of_contact = self.contacts["referral"].to_numpy()
+        super().__init__(period, feed.records, feed.referrals, feed.contacts, feed.plans, feed.chance)
+        self.feed = feed
+        self.trust = bodies.trust("north_west_boroughs", self.end)
+        self.number = identifiers.numbered("R{:07d}", self.rows)
+        self.contact_row = self.first_contact + np.arange(len(self.contacts))
+        self.contact = identifiers.numbered("C{:08d}", self.contact_row)
         here = (feed.spells["admitted"] <= self.end) & (feed.spells["discharged"] >= self.start)
         self.spell_rows = np.flatnonzero(here.to_numpy())
         self.spells = feed.spells.iloc[self.spell_rows]
-        self.council, self.born = (self.borough.people[name].to_numpy() for name in ("council", "born"))
 
     def header(self) -> Sheet:
         """One row."""
@@ -137,10 +102,10 @@ class _Month:
 
         A submission with a wrong number, or with one twice, is refused whole, so the trust leaves such numbers out.
         """
-        records, patient = self.feed.records, self.patient
+        records, patient = self.records, self.patient
         number = records.nhs_number[patient]
         refused = pd.Series(number).duplicated().to_numpy() | ~np.array(
-            [is_valid_nhs_number(text) for text in number], dtype=bool
+            [identifiers.is_valid_nhs_number(text) for text in number], dtype=bool
         )
         number = np.where(refused, "", number)
         sex = records.sex[patient]
@@ -151,8 +116,8 @@ class _Month:
             "NHSNumberStatus": np.where(number == "", "03", np.where(patient % 40 == 0, "02", "01")),
             "PersonBirthDate": iso(records.born[patient]),
             "Postcode": records.postcode(patient, self.end),
-            "GenderIDCode": wording.translate(sex, {"M": "1", "F": "2", "U": "X"}),
-            "Gender": wording.translate(sex, {"M": "1", "F": "2", "U": "X"}),
+            "GenderIDCode": wording.translate(sex, SEX),
+            "Gender": wording.translate(sex, SEX),
             "EthnicCategory": wording.ethnicity(records.ethnicity[patient], wording.HOSPITAL),
             "LanguageCodePreferred": "en",
             "PersDeathDate": iso(np.where(records.died[patient] <= self.end, records.died[patient], NEVER)),
@@ -163,29 +128,26 @@ class _Month:
         """One registration a patient."""
         columns: dict[str, np.ndarray | str] = {
             "LocalPatientID": self.local_id[self.patient],
-            "GMPCodeReg": homes.practices()["code"].to_numpy()[self.feed.records.practice[self.patient]],
-            "StartDateGMPRegistration": iso(registered_since(self.feed.records, self.patient)),
+            "GMPCodeReg": homes.practice_codes()[self.records.practice[self.patient]],
+            "StartDateGMPRegistration": iso(self.registered_since()),
         }
         return Sheet(len(self.patient), columns)
 
     def accommodation(self) -> Sheet:
         """Where adults live, as recorded on the day on which they were referred."""
-        new = (self.received >= self.start) & (age(self.born[self.person], self.received) >= 18)
-        record, on = self.record[new], self.received[new]
-        where = tenures(self.feed.records, record, on)
-        found = pd.DataFrame({"who": self.local_id[record], "where": where, "on": on}).drop_duplicates(["who", "on"])
+        found = self.homes_of_adults()
         columns: dict[str, np.ndarray | str] = {
             "LocalPatientID": found["who"].to_numpy(),
             "AccommodationType": wording.translate(found["where"].to_numpy(), ACCOMMODATION),
-            "SettledAccommodationInd": "Y",
+            "SettledAccommodationInd": np.where(found["where"] == "none", "N", "Y"),
             "AccommodationTypeDate": iso(found["on"].to_numpy()),
         }
         return Sheet(len(found), columns)
 
     def disabilities(self) -> Sheet:
         """The disabilities of patients that come with a long-term condition."""
-        who, kind = disabilities(self.borough, self.patient_is)
-        return Sheet(len(who), {"LocalPatientID": self.local_id[self.patient[who]], "DisabCode": kind})
+        who, kind = self.disabilities_of_patients()
+        return Sheet(len(who), {"LocalPatientID": who, "DisabCode": kind})
 
     def patient_indicators(self) -> Sheet:
         """What is known of children, and of adults with children at home."""
@@ -195,34 +157,31 @@ class _Month:
         patient, person, child = self.patient[known], person[known], child[known]
         in_care = self.feed.in_care.cover(person, self.end)
         legal = self.feed.legal[self.feed.episodes.at(person, self.end)]
-        plans = self.feed.plans
-        on_plan = np.isin(person, plans["person"][(plans["starts"] <= self.end) & (plans["ends"] > self.end)])
-        carer = self.feed.young_carer[person] & ~in_care
+        carer = self.feed.young_carer[person] & ~in_care & ~self.is_adopted[known]
         columns: dict[str, np.ndarray | str] = {
             "LocalPatientID": self.local_id[patient],
             "ParentalResp": np.where(child, "N", "Y"),
             "YoungCarer": np.where(child, np.where(carer, "Y", "N"), ""),
             "LACStatus": np.where(child, np.where(in_care, "Y", "N"), ""),
             "LACLegalStatus": np.where(in_care, legal, ""),
-            "CPP": np.where(child, np.where(on_plan, "Y", "N"), ""),
+            "CPP": np.where(child, np.where(self.on_plan(person), "Y", "N"), ""),
         }
         return Sheet(len(patient), columns)
 
     def referrals(self) -> Sheet:
         """The referrals that were open."""
         council, source = self.council[self.person], self.open["source"].to_numpy()
-        practice = homes.practices()["code"].to_numpy()[self.feed.records.practice[self.record]]
         from_whom = np.select(
             [source == "A1", np.isin(source, ("H1", "H2", "F2")), source == "C1"],
-            [practice, HOSPITAL, wording.translate(council, COUNCILS)],
+            [self.practice, bodies.HOSPITAL, wording.translate(council, bodies.COUNCILS)],
             "",
         )
         columns: dict[str, np.ndarray | str] = {
             "ServiceRequestID": self.number,
             "LocalPatientID": self.local_id[self.record],
-            "OrgIDComm": commissioner(council, self.end),
+            "OrgIDComm": bodies.commissioner(council, self.end),
             "ReferralRequestReceivedDate": iso(self.received),
-            "ReferralRequestReceivedTime": clock(self.open["received_at"].to_numpy()),
+            "ReferralRequestReceivedTime": wording.clock(self.open["received_at"].to_numpy(), ":00"),
             "SourceOfReferralMH": source,
             "OrgIDReferring": from_whom,
             "ClinRespPriorityType": self.open["priority"].to_numpy(),
@@ -248,49 +207,42 @@ class _Month:
 
     def onward_referrals(self) -> Sheet:
         """Some of those who were discharged in the month go to another service."""
-        chance = self.feed.chance[self.rows]
-        goes = (
-            (self.closed < NEVER) & (chance < ONWARD_SHARE) & (self.borough.people["died"].to_numpy()[self.person] > self.closed)
-        )
-        practice = homes.practices()["code"].to_numpy()[self.feed.records.practice[self.record[goes]]]
+        goes = self.goes_on_elsewhere(ONWARD_SHARE)
         columns: dict[str, np.ndarray | str] = {
             "ServiceRequestID": self.number[goes],
             "DecisionToReferDate": iso(self.closed[goes]),
             "OnwardReferDate": iso(self.closed[goes]),
-            "OrgIDReceiving": np.where(chance[goes] < ONWARD_SHARE * 0.75, practice, HOSPITAL),
+            "OrgIDReceiving": np.where(self.chance < ONWARD_SHARE * 0.75, self.practice, bodies.HOSPITAL)[goes],
         }
         return Sheet(int(goes.sum()), columns)
 
     def care_contacts(self) -> Sheet:
         """The contacts of the month, those that did not take place among them."""
-        contacts, referral, days = self.contacts, self.of_contact, self.contacts["day"].to_numpy()
-        attendance, medium = contacts["attendance"].to_numpy(), contacts["medium"].to_numpy()
-        cancelled = (attendance == CANCELLED_BY_PATIENT) | (attendance == CANCELLED_BY_PROVIDER)
+        contacts, days = self.contacts, self.contacts["day"].to_numpy()
+        medium = contacts["medium"].to_numpy()
         place = np.array(PLACES, dtype=object)[contacts["place"].to_numpy()]
-        received = self.feed.received[referral]
-        person = self.feed.referrals["person"].to_numpy()[referral]
-        minutes = NUMBERS[np.minimum(contacts["minutes"].to_numpy(), len(NUMBERS) - 1)]
+        person = self.of_contact("person")
         columns: dict[str, np.ndarray | str] = {
             "CareContactID": self.contact,
-            "ServiceRequestID": numbered("R{:07d}", referral),
+            "ServiceRequestID": identifiers.numbered("R{:07d}", contacts["referral"].to_numpy()),
             "CareContDate": iso(days),
-            "CareContTime": clock(contacts["at"].to_numpy()),
-            "CareProfTeamLocalID": self.feed.referrals["team"].to_numpy()[referral],
-            "OrgIDComm": commissioner(self.council[person], self.end),
+            "CareContTime": wording.clock(contacts["at"].to_numpy(), ":00"),
+            "CareProfTeamLocalID": self.of_contact("team"),
+            "OrgIDComm": bodies.commissioner(self.council[person], self.end),
             "AdminCatCode": "01",
-            "ClinContDurOfCareCont": np.where(self.attended, minutes, ""),
+            "ClinContDurOfCareCont": self.minutes,
             "CareContSubj": np.where(age(self.born[person], days) < 8, "02", "01"),
             "ConsMechanismMH": MECHANISM[medium],
             "ActLocTypeCode": np.where(medium == FACE, place, ""),
             "SiteIDOfTreat": np.where((place == "B01") & (medium == FACE), SITE, ""),
             "PlannedCareContIndicator": "Y",
-            "AttendOrDNACode": NUMBERS[attendance],
-            "CareContCancelDate": iso(np.where(cancelled, np.maximum(days - 2, received), NEVER)),
+            "AttendOrDNACode": NUMBERS[contacts["attendance"].to_numpy()],
+            "CareContCancelDate": iso(np.where(self.cancelled, np.maximum(days - 2, self.of_contact("received")), NEVER)),
         }
         return Sheet(len(contacts), columns)
 
     def _spell(self, spell: np.ndarray) -> np.ndarray:
-        return numbered("S{:06d}", spell)
+        return identifiers.numbered("S{:06d}", spell)
 
     def hospital_spells(self) -> Sheet:
         """The stays on a psychiatric ward."""
@@ -300,9 +252,9 @@ class _Month:
         died = spells["destination"].to_numpy() == "79"
         columns: dict[str, np.ndarray | str] = {
             "HospProvSpellID": self._spell(self.spell_rows),
-            "ServiceRequestID": numbered("R{:07d}", spells["referral"].to_numpy()),
+            "ServiceRequestID": identifiers.numbered("R{:07d}", spells["referral"].to_numpy()),
             "StartDateHospProvSpell": iso(spells["admitted"].to_numpy()),
-            "StartTimeHospProvSpell": clock(spells["person"].to_numpy() * 35 % 1440),
+            "StartTimeHospProvSpell": wording.clock(spells["person"].to_numpy() * 35 % MINUTES_IN_A_DAY, ":00"),
             "SourceAdmMHHospProvSpell": spells["source"].to_numpy(),
             "MethAdmMHHospProvSpell": METHOD_OF_ADMISSION,
             "DischDateHospProvSpell": iso(np.where(left, discharged, NEVER)),
@@ -323,7 +275,7 @@ class _Month:
         rows, found, ends = self._within(self.feed.ward_stays)
         ward = found["ward"].to_numpy()
         columns: dict[str, np.ndarray | str] = {
-            "WardStayID": numbered("W{:06d}", rows),
+            "WardStayID": identifiers.numbered("W{:06d}", rows),
             "WardCode": ward,
             "HospProvSpellID": self._spell(found["spell"].to_numpy()),
             "StartDateWardStay": iso(found["starts"].to_numpy()),
@@ -342,10 +294,10 @@ class _Month:
         status = found["status"].to_numpy()
         expires = np.select([status == "20", status == "02", status == "03"], [1, 28, 182], NEVER)
         columns: dict[str, np.ndarray | str] = {
-            "MHActLegalStatusClassPeriodID": numbered("L{:06d}", rows),
+            "MHActLegalStatusClassPeriodID": identifiers.numbered("L{:06d}", rows),
             "LocalPatientID": self.local_id[record],
             "StartDateMHActLegalStatusClass": iso(found["starts"].to_numpy()),
-            "StartTimeMHActLegalStatusClass": clock(found["person"].to_numpy() * 35 % 1440),
+            "StartTimeMHActLegalStatusClass": wording.clock(found["person"].to_numpy() * 35 % MINUTES_IN_A_DAY, ":00"),
             "ExpiryDateMHActLegalStatusClass": iso(np.where(expires < NEVER, found["starts"].to_numpy() + expires, NEVER)),
             "EndDateMHActLegalStatusClass": iso(ends),
             "LegalStatusCode": status,
@@ -362,7 +314,9 @@ class _Month:
             "EndDateClinReadyforDisch": iso(np.where(until[chosen] <= self.end, until[chosen], NEVER)),
             "ClinReadyforDischDelayReason": self.spells["delay_reason"].to_numpy()[chosen],
             "AttribToIndic": self.spells["answerable"].to_numpy()[chosen],
-            "OrgIDRespLAClinReadyforDisch": wording.translate(self.council[self.spells["person"].to_numpy()[chosen]], COUNCILS),
+            "OrgIDRespLAClinReadyforDisch": wording.translate(
+                self.council[self.spells["person"].to_numpy()[chosen]], bodies.COUNCILS
+            ),
         }
         return Sheet(int(chosen.sum()), columns)
 

@@ -139,6 +139,11 @@ def pounds(pence: int) -> str:
     return f"{'-' if pence < 0 else ''}{abs(pence) // 100}.{abs(pence) % 100:02d}"
 
 
+def _marked(reference: str) -> str:
+    """A reference that says of its row that it is made up."""
+    return f"{SIMULATED}-{reference}"
+
+
 class PartnershipMoney:
     """Each month, the whole account up to its end."""
 
@@ -158,12 +163,15 @@ class PartnershipMoney:
         told: dict[str, tuple[str, list[tuple[str, ...]]]] = {
             "schemes": (
                 "Scheme Reference,Title,Lead Partner,Start Date,End Date",
-                [(one.reference, f"{one.title} ({SIMULATED})", one.lead, _uk(one.starts), _uk(SAVED_BY)) for one in schemes],
+                [
+                    (_marked(one.reference), f"{one.title} ({SIMULATED})", one.lead, _uk(one.starts), _uk(SAVED_BY))
+                    for one in schemes
+                ],
             ),
             "savings": (
                 "Scheme Reference,Month Ending,Partner,Effect,Basis,Amount,Evidence",
                 [
-                    (scheme, _uk(month), partner, effect, basis, pounds(amount), evidence)
+                    (_marked(scheme), _uk(month), partner, effect, basis, pounds(amount), evidence)
                     for scheme, month, partner, effect, basis, amount, evidence in self.savings
                     if month <= end
                 ],
@@ -171,23 +179,30 @@ class PartnershipMoney:
             "investments": (
                 "Investment Reference,Scheme Reference,Partner,Invested Date,Amount",
                 [
-                    (f"I{number:02d}", scheme, partner, _uk(on), amount)
+                    (_marked(f"I{number:02d}"), _marked(scheme) if scheme else "", partner, _uk(on), amount)
                     for number, (partner, on, scheme, amount) in enumerate(INVESTED, 1)
                     if on <= end
                 ],
             ),
             "record_costs": (
                 "Cost Reference,Kind,Bill Date,Paid By,Amount",
-                [(reference, kind, _uk(on), COUNCIL, pounds(amount)) for reference, kind, on, amount in bills],
+                [(_marked(reference), kind, _uk(on), COUNCIL, pounds(amount)) for reference, kind, on, amount in bills],
             ),
             "record_cost_shares": (
                 "Cost Reference,Partner,Share",
-                [(bill[0], partner, pounds(share)) for bill in bills for partner, share in _shares(bill[3]).items()],
+                [(_marked(bill[0]), partner, pounds(share)) for bill in bills for partner, share in _shares(bill[3]).items()],
             ),
             "repayments": (
                 "Repayment Reference,Paid By,Paid To,Due Date,Amount Due,Paid Date,Amount Paid",
                 [
-                    (reference, partner, COUNCIL, _uk(due), pounds(owed), *((_uk(on), pounds(paid)) if on <= end else ("", "")))
+                    (
+                        _marked(reference),
+                        partner,
+                        COUNCIL,
+                        _uk(due),
+                        pounds(owed),
+                        *((_uk(on), pounds(paid)) if on <= end else ("", "")),
+                    )
                     for reference, billed, partner, due, owed, on, paid in self.repayments
                     if billed <= end
                 ],

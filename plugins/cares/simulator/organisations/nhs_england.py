@@ -12,13 +12,12 @@ from datetime import date
 import numpy as np
 
 from cares.contracts import Period, Table
-from cares.simulator import homes
+from cares.simulator import bodies, homes
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story
 
 REGION, REGION_BEFORE_2019 = "Y62", "Y54"  # North West; before April 2019 North of England (recalled)
-BOARD, AREA_BEFORE = "QYG", "Q75"  # Cheshire and Merseyside; Q75 as a file of practices of about 2019 has it
-BOARD_FROM = date(2022, 7, 1)
+AREA_BEFORE = "Q75"  # as a file of practices of about 2019 has it
 
 # Code, name, address with its postcode last, opened, closed.
 TRUSTS: tuple[tuple[str, str, tuple[str, ...], date, date | None], ...] = (
@@ -71,17 +70,15 @@ COMMISSIONERS = (
     ("01F", "NHS HALTON CCG", NO_ADDRESS, date(2013, 4, 1), date(2022, 6, 30)),
     ("01J", "NHS KNOWSLEY CCG", NO_ADDRESS, date(2013, 4, 1), date(2022, 6, 30)),
     ("01X", "NHS ST HELENS CCG", NO_ADDRESS, date(2013, 4, 1), date(2022, 6, 30)),
-    ("QYG", "NHS CHESHIRE AND MERSEYSIDE INTEGRATED CARE BOARD", NO_ADDRESS, BOARD_FROM, None),
+    ("QYG", "NHS CHESHIRE AND MERSEYSIDE INTEGRATED CARE BOARD", NO_ADDRESS, bodies.BOARD_FROM, None),
 )
 SUCCESSIONS = (
-    ("RTV", "RW4", date(2021, 6, 1)),  # public notice of the acquisition by Mersey Care
-    ("01F", "QYG", BOARD_FROM),
-    ("01J", "QYG", BOARD_FROM),
-    ("01X", "QYG", BOARD_FROM),
+    ("RTV", "RW4", bodies.MERSEY_CARE_FROM),  # public notice of the acquisition by Mersey Care
+    ("01F", "QYG", bodies.BOARD_FROM),
+    ("01J", "QYG", bodies.BOARD_FROM),
+    ("01X", "QYG", bodies.BOARD_FROM),
     ("RVY", "RBN", date(2023, 7, 1)),  # recalled
 )
-# A practice keeps the code of the former group as that of its place within the board.
-COMMISSIONER_OF = {"st_helens": "01X", "halton": "01F", "knowsley": "01J"}
 GENERAL_PRACTICE = "4"  # prescribing setting
 
 
@@ -99,7 +96,7 @@ class Organisations:
         borough_homes = story.borough.homes
         self.postcode = {
             council: str(borough_homes.loc[borough_homes["council"] == council, "postcode"].iloc[0])
-            for council in COMMISSIONER_OF
+            for council in bodies.COMMISSIONERS
         }
 
     def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]:
@@ -130,7 +127,8 @@ class Organisations:
             "Open Date": f"{1974 + number}0401",
             "Status Code": "A",
             "Organisation Sub-Type Code": "B",
-            "Commissioner Code": COMMISSIONER_OF[of["council"]],
+            # A practice keeps the code of the former group as that of its place within the board.
+            "Commissioner Code": bodies.COMMISSIONERS[of["council"]],
             "Join Commissioner Date": "20130401",
             "Amended Record Indicator": "0",
             "Prescribing Setting": GENERAL_PRACTICE,
@@ -156,7 +154,7 @@ def _organisation(code: str, name: str, address: tuple[str, ...], opened: date, 
 def _region(on: date) -> dict[str, str]:
     return {
         "National Grouping": REGION if on >= date(2019, 4, 1) else REGION_BEFORE_2019,
-        "High Level Health Geography": BOARD if on >= BOARD_FROM else AREA_BEFORE,
+        "High Level Health Geography": bodies.BOARD if on >= bodies.BOARD_FROM else AREA_BEFORE,
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cares.simulator import bodies
 from cares.simulator.organisations.community import CommunityServices
 from cares.simulator.organisations.delayed_transfers import DelayedTransfers
 from cares.simulator.organisations.mental_health import MentalHealthServices
@@ -13,7 +14,9 @@ NAME = "North West Boroughs Healthcare NHS Foundation Trust"
 def feeds(story: Story) -> list[Sender]:
     """What it sends."""
     return [
-        DelayedTransfers("north_west_boroughs/delayed_transfers", "RTV", NAME, "Non-acute", story.mental_health_delays),
+        DelayedTransfers(
+            "north_west_boroughs/delayed_transfers", bodies.NORTH_WEST_BOROUGHS, NAME, "Non-acute", story.mental_health_delays
+        ),
         CommunityServices(
             story, "north_west_boroughs/looked_after_children_health", ["looked after children's health"], "L{:06d}"
         ),

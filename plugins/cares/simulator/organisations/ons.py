@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from cares.contracts import Period, Table
+from cares.simulator import bodies
 from cares.simulator.chance import stream
 from cares.simulator.days import age, day
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story
 
-COUNCILS = {"st_helens": "E08000013", "halton": "E06000006", "knowsley": "E08000011"}
 COUNCIL = "st_helens"
 # Metres east and north of the grid's origin between which a district's postcodes are put: by eye, well inside the council.
 BOUNDS = {
@@ -62,7 +62,7 @@ def small_areas(story: Story) -> pd.DataFrame:
     )
     places = places.reset_index()
     places["outward"] = places["postcode"].str.split(" ").str[0]
-    places["order"] = places["council"].map({name: place for place, name in enumerate(COUNCILS)})
+    places["order"] = places["council"].map({name: place for place, name in enumerate(bodies.COUNCILS)})
     places = places.sort_values(["order", "outward", "postcode"], kind="stable").reset_index(drop=True)
     within = places.groupby("council")["homes"].cumsum() - places["homes"]
     number = (within // HOMES_IN_A_SMALL_AREA).astype(int)
@@ -108,7 +108,7 @@ class Postcodes:
                     "pcd2": (outward + " " + inward).to_numpy(dtype=object),
                     "pcds": places["postcode"].to_numpy(dtype=object),
                     "dointr": "198001",
-                    "oslaua": places["council"].map(COUNCILS).to_numpy(dtype=object),
+                    "oslaua": places["council"].map(bodies.COUNCILS).to_numpy(dtype=object),
                     "osward": places["ward"].to_numpy(dtype=object),
                     "oseast1m": self.east.astype(str).astype(object),
                     "osnrth1m": self.north.astype(str).astype(object),
@@ -144,14 +144,14 @@ class Areas:
         ]
         blank = [""] * (1 + len(ward))  # the index is told of small areas
         columns = {
-            "Area Code": [COUNCILS[COUNCIL], *ward["ward"], *area["area"]],
+            "Area Code": [bodies.COUNCILS[COUNCIL], *ward["ward"], *area["area"]],
             "Area Name": names,
             "Kind": ["council", *["ward"] * len(ward), *["LSOA11"] * len(area)],
             "Deprivation Decile": [*blank, *area["decile"].astype(str)],
             "Deprivation Rank": [*blank, *area["rank"].astype(str)],
         }
         every: dict[str, np.ndarray | str] = {header: np.array(values, dtype=object) for header, values in columns.items()}
-        return Sheet(len(names), every | {"Council Code": COUNCILS[COUNCIL], "Edition": edition})
+        return Sheet(len(names), every | {"Council Code": bodies.COUNCILS[COUNCIL], "Edition": edition})
 
     def _populations(self, year: int) -> Sheet:
         """The people alive in June of a year, by where they lived: once for the small area, the ward and the council."""
@@ -167,7 +167,9 @@ class Areas:
         places = self.places.set_index("postcode")
         of_place = places[["ward", "area"]].reindex(home["postcode"].to_numpy())
         counted = pd.DataFrame({"sex": people["sex"].to_numpy()[person], "band": band})
-        levels = [counted.assign(code=codes) for codes in (COUNCILS[COUNCIL], of_place["ward"].array, of_place["area"].array)]
+        levels = [
+            counted.assign(code=codes) for codes in (bodies.COUNCILS[COUNCIL], of_place["ward"].array, of_place["area"].array)
+        ]
         table = pd.concat(levels).groupby(["code", "sex", "band"], sort=True).size().reset_index(name="persons")
         begins = np.array(AGES)[table["band"]]
         ends = np.array([*(str(start - 1) for start in AGES[1:]), ""], dtype=object)[table["band"]]
@@ -175,7 +177,7 @@ class Areas:
             len(table),
             {
                 "Area Code": table["code"].to_numpy(dtype=object),
-                "Council Code": COUNCILS[COUNCIL],
+                "Council Code": bodies.COUNCILS[COUNCIL],
                 "Year": str(year),
                 "Sex": table["sex"].to_numpy(dtype=object),
                 "Age From": begins.astype(str).astype(object),

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from cares.contracts import Period, Table
-from cares.simulator.days import day, uk
-from cares.simulator.organisations.front_door import CLOCK
+from cares.simulator import wording
+from cares.simulator.days import MINUTES_IN_A_DAY, day, uk
 from cares.simulator.records import Records
 from cares.simulator.residents import Borough
 from cares.simulator.sheets import Sheet
@@ -42,7 +42,7 @@ class RecordPermissions:
             "Postcode": records.postcode(record, on),
             "State": decisions["state"].to_numpy(),
             "Decided On": uk(on),
-            "Decided At": CLOCK[decisions["minute"].to_numpy()],
+            "Decided At": wording.clock(decisions["minute"].to_numpy()),
             "Decided By": decisions["by"].to_numpy(),
             "Capacity": decisions["capacity"].to_numpy(),
             "Scope": decisions["scope"].to_numpy(),
@@ -61,7 +61,7 @@ class RecordAccesses:
 
     def __init__(self, borough: Borough, openings: pd.DataFrame) -> None:
         self.borough, self.openings = borough, openings
-        self.on = openings["opened"].to_numpy() // len(CLOCK)
+        self.on = openings["opened"].to_numpy() // MINUTES_IN_A_DAY
 
     def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]:
         """The openings of a month."""
@@ -72,7 +72,7 @@ class RecordAccesses:
         columns: dict[str, np.ndarray | str] = {
             "Access Reference": np.array([f"A{number:09d}" for number in range(first + 1, last + 1)], dtype=object),
             "Opened On": uk(self.on[first:last]),
-            "Opened At": CLOCK[openings["opened"].to_numpy() % len(CLOCK)],
+            "Opened At": wording.clock(openings["opened"].to_numpy() % MINUTES_IN_A_DAY),
             "NHS Number": np.where(person >= 0, nhs_number, ""),
             "Staff Number": np.array([f"S{number:05d}" for number in openings["staff"]], dtype=object),
             "Staff Organisation": openings["organisation"].to_numpy(),

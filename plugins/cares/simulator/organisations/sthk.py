@@ -6,23 +6,22 @@ import numpy as np
 import pandas as pd
 
 from cares.contracts import Period, Table
-from cares.simulator import wording
+from cares.simulator import bodies, homes, identifiers, wording
 from cares.simulator.chance import stream
 from cares.simulator.days import NEVER, age, day, iso
 from cares.simulator.lives.emergency import CENTRE, DEPARTMENT
 from cares.simulator.lives.hospital import SECONDARY_DIAGNOSES
-from cares.simulator.organisations.community import CommunityServices, clock, commissioner
-from cares.simulator.organisations.council import practice_codes
+from cares.simulator.organisations.community import CommunityServices
 from cares.simulator.organisations.delayed_transfers import DelayedTransfers
 from cares.simulator.organisations.emergency import ClinicalLists, EmergencyCare
-from cares.simulator.organisations.hospital import clinical_function, trace_status
+from cares.simulator.organisations.hospital import SEX, clinical_function, head_of_extract, trace_status
 from cares.simulator.organisations.outpatients import Outpatients
 from cares.simulator.records import Records
 from cares.simulator.residents import Borough
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story
 
-PROVIDER, SITE = "RBN", "RBN01"
+PROVIDER, SITE = bodies.HOSPITAL, "RBN01"
 READY_DATE_RECORDED = 0.6  # of the days on which somebody was fit to leave; assumed
 CDS_TYPE = {"birth": "120", "delivery": "140"}
 
@@ -56,7 +55,7 @@ class AdmittedPatientCare:
     ) -> None:
         self.borough, self.stays, self.episodes, self.secondary, self.records = borough, stays, episodes, secondary, records
         rng = stream(seed, "admitted patient care")
-        self.spell_number = np.array([f"S{number:08d}" for number in rng.permutation(len(stays) * 2)[: len(stays)]], dtype=object)
+        self.spell_number = identifiers.in_no_order(rng, "S{:08d}", len(stays))
         self.ready_recorded = rng.random(len(stays)) < READY_DATE_RECORDED
         self.discharged = stays["discharged"].to_numpy()[episodes["stay"]]
 
@@ -81,7 +80,7 @@ class AdmittedPatientCare:
         source = np.where(in_care_home & (stays["source"] == "19"), "85", stays["source"])
         function = stays["function"].to_numpy()
         in_admissions_unit = ~is_last & (starts == admitted)
-        pays = commissioner(self.borough.people["council"].to_numpy()[stays["person"]], discharged)
+        pays = bodies.commissioner(self.borough.people["council"].to_numpy()[stays["person"]], discharged)
         baby = stays["baby"].to_numpy()
         is_birth = (stays["reason"] == "birth").to_numpy()
         is_day_case = stays["is_day_case"].to_numpy()
@@ -91,20 +90,11 @@ class AdmittedPatientCare:
         mother_record = np.where(with_mother, records.of(np.maximum(mother, 0), discharged), 0)
         procedure = np.where(episodes["number"] == 1, stays["procedure"], "")
         birth_date = iso(born)
-        sex = wording.translate(records.sex[record], {"M": "1", "F": "2", "U": "0"})
-        columns: dict[str, np.ndarray | str] = {
-            "Generated Record Identifier": spell + number,
+        sex = wording.translate(records.sex[record], SEX)
+        columns: dict[str, np.ndarray | str] = head_of_extract(spell + number, period) | {
             "CDS type": wording.translate(
                 stays["reason"].to_numpy(), {reason: CDS_TYPE.get(reason, "130") for reason in stays["reason"].unique()}
             ),
-            "Protocol identifier": "010",
-            "Unique CDS identifier": "B" + PROVIDER + spell + number,
-            "Update type": "9",
-            "Test indicator": "0",
-            "Extract date/time": str(period.end) + " 23:00:00",
-            "Report period Start Date": str(period.start),
-            "Report period End Date": str(period.end),
-            "Organisation code: Sender of transaction": PROVIDER,
             "Local Patient Identifier": records.local_id[record],
             "Organisation Code (Local Patient Identifier)": PROVIDER,
             "NHS Number": nhs_number,
@@ -129,9 +119,9 @@ class AdmittedPatientCare:
             "Discharge Method (Hospital Provider Spell)": stays["discharge_method"].to_numpy(),
             "Source of Admission (Hospital Provider Spell)": source,
             "Start Date (Hospital Provider Spell)": iso(admitted),
-            "Start Time (Hospital Provider Spell)": clock(stays["admitted_minute"].to_numpy()),
+            "Start Time (Hospital Provider Spell)": wording.clock(stays["admitted_minute"].to_numpy(), ":00"),
             "Discharge Date (From Hospital Provider Spell)": iso(discharged),
-            "Discharge Time (Hospital Provider Spell)": clock(stays["discharged_minute"].to_numpy()),
+            "Discharge Time (Hospital Provider Spell)": wording.clock(stays["discharged_minute"].to_numpy(), ":00"),
             "Episode Number": number,
             "Last Episode In Spell Indicator": np.where(is_last, "1", "2"),
             "Neonatal Level of Care": np.where(is_birth, "0", ""),
@@ -146,7 +136,7 @@ class AdmittedPatientCare:
             "Procedure Scheme In Use (OPCS)": np.where(procedure != "", "02", ""),
             "Site Code (of Treatment) At Episode Start Date": SITE,
             "Site Code (of Treatment) at Episode End Date": SITE,
-            "Practice Code of Registered GP": practice_codes()[records.practice[record]],
+            "Practice Code of Registered GP": homes.practice_codes()[records.practice[record]],
             "Intended Management": np.where(is_day_case, "2", np.where(planned, "1", "8")),
             "Decided To Admit Date (For This Provider)": iso(stays["decided"].to_numpy()),
             "Number of Babies": np.where(baby >= 0, "1", ""),

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cares.contracts import Period, Table
+from cares.simulator import identifiers
 from cares.simulator.chance import pick, stream
 from cares.simulator.days import ALWAYS, NEVER, day, uk
 from cares.simulator.lives.neighbourhood import Neighbourhood
@@ -68,7 +69,7 @@ class Tenancies:
         ended = np.zeros(len(homes), dtype=int)
         np.maximum.at(ended, place, members["moved_out"].to_numpy())
         self.homes, self.begun, self.ended = homes, begun, ended
-        self.reference = np.array([f"TEN{number:06d}" for number in rng.permutation(len(homes) * 2)[: len(homes)]], dtype=object)
+        self.reference = identifiers.in_no_order(rng, "TEN{:06d}", len(homes))
         tenure = pick(rng, list(TENURES), list(TENURES.values()), len(homes))
         self.tenure = np.where(borough.homes["is_sheltered"].to_numpy()[homes], "Assured", tenure)
         self.members = members.assign(tenancy=place, moved_in=np.maximum(members["moved_in"], begun[place]))
