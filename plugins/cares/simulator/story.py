@@ -32,7 +32,7 @@ from cares.simulator.lives import (
 from cares.simulator.records import Records
 from cares.simulator.sheets import Sheet
 
-DAYS_OF_DAILY_FEEDS = 14
+DAYS_OF_DAILY_FEEDS = 7
 TOLD_BEFORE_MONTHS = 15  # how long before the first delivery lives are told: a first delivery looks back
 
 

@@ -23,6 +23,7 @@ READY_BEFORE_LEAVING_SHARE = {65: 0.125, 75: 0.25}  # of longer stays, by age: f
 GOES_TO_A_CARE_HOME_SHARE = 0.13  # of those over 75 who waited when fit to leave: homes that they pay for themselves
 NOT_AT_THE_WEEKEND_SHARE = 0.4  # of those who might have left then: who leave on the Friday before or the Monday after
 SECONDARY_DIAGNOSES = 12
+_HALF_A_YEAR = 182  # days
 FRAILTY_CODES = {"R54X": 0.25, "Z740": 0.2, "R296": 0.15, "F059": 0.12, "R418": 0.1, "L891": 0.06}
 
 
@@ -57,8 +58,8 @@ def stays(seed: int, borough: Borough) -> pd.DataFrame:
 def _stays_for(rng: np.random.Generator, borough: Borough, name: str, reason: dict[str, Any]) -> pd.DataFrame:
     born = borough.people["born"].to_numpy()
     middle = borough.middle
-    days_between = (borough.begins, middle, borough.ends)
-    # More than enough are drawn; those stay whom their age and frailty of the day bring in.
+    days_between = [*range(borough.begins, borough.ends, _HALF_A_YEAR), borough.ends]
+    # More than enough are drawn; those stay whom their age and frailty of the day bring in. An infant is one for a year only.
     most = np.max([_rate(borough, reason, borough.everybody, on) for on in days_between], axis=0)
     young = age(born, middle) < 16
     groups = (
