@@ -147,11 +147,13 @@ def test_a_delivery_is_held_once_somebody_has_seen_what_that_touches_and_approve
 
 def wait_until(page: Page, task: str, state: str) -> None:
     """Return when a task, given by its address in Airflow's API, is in a state."""
-    for _ in range(120):
-        if page.request.get(task).json()["state"] == state:
+    for _ in range(240):
+        found = page.request.get(task).json()["state"]
+        if found == state:
             return
+        assert found != "failed", f"{task} failed"
         page.wait_for_timeout(1000)
-    pytest.fail(f"{task} is not {state} after two minutes")
+    pytest.fail(f"{task} is {found} and not {state} after four minutes")
 
 
 def test_no_page_asked_another_host_for_anything(page: Page, airflow: str) -> None:
