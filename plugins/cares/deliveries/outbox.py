@@ -18,12 +18,11 @@ from cares import contracts, landing, settings, warehouse
 from cares.contracts import Feed
 from cares.deliveries import inbox
 from cares.deliveries.registration import Registration, inspect, register
-from cares.deliveries.sent_files import DONE, DeliveryRefused, is_link, shown
+from cares.deliveries.sent_files import DONE, UNFINISHED, DeliveryRefused, is_link, shown
 
 _SECONDS_OF_A_DAY = 86_400
 # A folder in which nothing has changed for so long is complete, though nobody says so.
 _QUIET_SECONDS = 60
-_UNFINISHED = (".part", ".filepart", ".tmp")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def _folder(feed: Feed, outbox: Any, buckets: Mapping[str, Any]) -> Any:
 
 def _entries(folder: Any) -> list[Any]:
     """What lies in a folder by name, without what is hidden or carries the name of something unfinished."""
-    found = (path for path in folder.iterdir() if not path.name.startswith(".") and not path.name.endswith(_UNFINISHED))
+    found = (path for path in folder.iterdir() if not path.name.startswith(".") and not path.name.endswith(UNFINISHED))
     return sorted(found, key=lambda path: path.name)
 
 
@@ -88,7 +87,7 @@ def _has_come(delivered: Any) -> bool:
     names = [path.name for path in delivered.iterdir()]
     if any(name.endswith(DONE) for name in names):
         return True
-    return not any(name.endswith(_UNFINISHED) for name in names) and _is_quiet(delivered)
+    return not any(name.endswith(UNFINISHED) for name in names) and _is_quiet(delivered)
 
 
 def _is_quiet(delivered: Any) -> bool:

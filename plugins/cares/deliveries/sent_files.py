@@ -23,6 +23,8 @@ from cares.reading.workbooks import Workbook
 MANIFEST = "manifest.csv"
 # A file whose name ends so says that the others are complete, and is itself none of them.
 DONE = ".done"
+# And one whose name ends so is still being written.
+UNFINISHED = (".part", ".filepart", ".tmp")
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200
 _OTHER_WORKBOOKS = (".xls", ".xlsm", ".xlsb", ".ods")

@@ -13,9 +13,6 @@ from typing import Protocol
 from cares import settings
 from cares.contracts import Feed
 
-# As in an outbox: such a file is not finished, and such a one says that the others are complete.
-UNFINISHED = (".part", ".filepart", ".tmp")
-DONE = ".done"
 # On the server of a sender, too, letters lie beside the folders of its feeds.
 RETURNS = settings.RETURNS
 
@@ -52,6 +49,13 @@ class Offer:
     signature: str
     files: tuple[OfferedFile, ...]
     reference: str = ""
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those from which it came, the nearest first: a library wraps what says why a server was not reached."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 class SendsBack(Protocol):

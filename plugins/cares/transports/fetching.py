@@ -18,8 +18,8 @@ from pathlib import Path
 from cares import contracts, warehouse
 from cares.contracts import Feed
 from cares.deliveries import DeliveryRefused, inbox, registration
-from cares.deliveries.sent_files import shown
-from cares.transports import DONE, UNFINISHED, Offer, OfferedFile, Transport, TransportProblem, TransportRefused
+from cares.deliveries.sent_files import DONE, UNFINISHED, shown
+from cares.transports import Offer, OfferedFile, Transport, TransportProblem, TransportRefused
 
 # A file system takes 255 bytes, and what is fetched carries an ending more until it is whole.
 _LONGEST_NAME = 240

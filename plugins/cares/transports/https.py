@@ -21,8 +21,8 @@ from urllib.parse import quote
 import httpx
 
 from cares.contracts import Feed
-from cares.deliveries.sent_files import shown
-from cares.transports import DONE, RETURNS, UNFINISHED, Offer, OfferedFile, TransportProblem, TransportRefused
+from cares.deliveries.sent_files import DONE, UNFINISHED, shown
+from cares.transports import RETURNS, Offer, OfferedFile, TransportProblem, TransportRefused, causes
 
 LIST = "deliveries.csv"
 COLUMNS = ["folder", "file", "bytes", "sha256"]
@@ -205,7 +205,7 @@ class Https:
         try:
             yield
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            for cause in _causes(error):
+            for cause in causes(error):
                 if isinstance(cause, ssl.SSLCertVerificationError):
                     raise TransportRefused(
                         f"{self._place(what)}: the server's certificate is not trusted ({cause.verify_message}), so nothing was sent to "
@@ -307,9 +307,3 @@ def _signature(files: tuple[OfferedFile, ...]) -> str:
 
 def _name(feed: Feed) -> str:
     return feed.slug.partition("/")[2]
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__

@@ -29,7 +29,7 @@ from cares.contracts import Mesh as Boxes
 from cares.deliveries.archives import is_archive
 from cares.deliveries.sent_files import shown
 from cares.reading.containers import is_workbook, is_xml
-from cares.transports import Offer, OfferedFile, TransportProblem, TransportRefused
+from cares.transports import Offer, OfferedFile, TransportProblem, TransportRefused, causes
 
 _BLOCK = 1 << 18
 _SECONDS_TO_ANSWER = 60
@@ -363,7 +363,7 @@ def _problem(place: str, error: Exception) -> TransportProblem | TransportRefuse
             f"{place}: MESH answered {status}; if it stays so, see whether the host of the connection is that of MESH, and the service up. A "
             "message that is gone is sent again by its sender"
         )
-    for cause in _causes(error):
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TransportRefused(
                 f"{place}: the server's certificate is not trusted ({cause.verify_message}); see that the host is the right one, and that "
@@ -377,9 +377,3 @@ def _problem(place: str, error: Exception) -> TransportProblem | TransportRefuse
         f"{place}: the server did not answer, or the connection was cut ({type(error).__name__}); if it stays so, see whether this "
         "machine reaches the host of the connection, and whether our certificate is in date"
     )
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error:
-        yield error
-        error = error.__cause__ or error.__context__

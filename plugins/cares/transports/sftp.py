@@ -14,7 +14,8 @@ import paramiko
 from paramiko.sftp_attr import SFTPAttributes
 
 from cares.contracts import Feed
-from cares.transports import DONE, RETURNS, UNFINISHED, Offer, OfferedFile, TransportProblem, TransportRefused
+from cares.deliveries.sent_files import DONE, UNFINISHED
+from cares.transports import RETURNS, Offer, OfferedFile, TransportProblem, TransportRefused
 
 # What one request brings, so that of a transfer that is cut all is kept that came.
 _CHUNK = 1 << 15

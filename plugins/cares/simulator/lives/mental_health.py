@@ -16,9 +16,9 @@ import yaml
 
 from cares.simulator.chance import pick, stream
 from cares.simulator.days import NEVER, YEAR, age, by_age, weekday_of
-from cares.simulator.lives.community import PHONE_STAYS, lockdown
+from cares.simulator.lives.community import PHONE_STAYS
 from cares.simulator.lives.looked_after import LookedAfter
-from cares.simulator.lives.occurrences import calendar, drawn, next_weekday, on_weekdays
+from cares.simulator.lives.occurrences import calendar, drawn, lockdown, next_weekday, on_weekdays
 from cares.simulator.lives.spans import (
     ATTENDED,
     CANCELLED_BY_PATIENT,
