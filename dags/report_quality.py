@@ -16,8 +16,10 @@ with DAG(
 
     @task
     def write_report() -> None:
-        from cares import builds, reports
+        from cares import builds, person_index, reports
 
-        reports.quality_report(builds.published_build())
+        build = builds.published_build()
+        person_index.judge_build(build)
+        reports.quality_report(build)
 
     write_report()

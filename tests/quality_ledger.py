@@ -113,12 +113,14 @@ class Ledger:
         """As many persons as that, each known to the hospital only."""
         self.connection.execute(
             "create table if not exists intermediate.int_person_records"
-            " (person_record_id text, organisation text, nhs_number text)"
+            " (person_record_id text, organisation text, source text, nhs_number text, is_nhs_number_verified boolean,"
+            " forename text, surname text, born_on date)"
         )
         for has_nhs_number in [True] * with_nhs_number + [False] * without_nhs_number:
             record = f"sthk/apc/{next(self._numbers)}"
             self.connection.execute(
-                "insert into intermediate.int_person_records values (%s, 'sthk', %s)",
+                "insert into intermediate.int_person_records (person_record_id, organisation, source, nhs_number)"
+                " values (%s, 'sthk', 'apc', %s)",
                 (record, "9434765919" if has_nhs_number else None),
             )
             self.connection.execute(
@@ -127,6 +129,23 @@ class Ledger:
                    select %s, person_id, 'alone' from person""",
                 (record,),
             )
+
+    def judged_by_answer_key(self, build: int, people: int, recovered: int, linked: int, true: int, right: int) -> None:
+        """How far the person index agreed with the simulator when a build was made."""
+        self.connection.execute(
+            """insert into person_index.judged_by_answer_key
+                 (build_id, person_records, persons, true_persons, recovered_persons, linked_pairs, true_pairs, pairs_right)
+               values (%s, 1000, %s, %s, %s, %s, %s, %s)""",
+            (build, people, people, recovered, linked, true, right),
+        )
+
+    def judged_sample(self, share: float, lower: float, upper: float) -> None:
+        """A sample of 198 linked pairs that people judged, and two of which they were unsure."""
+        self.connection.execute(
+            """insert into person_index.judged_sample (judged_at, judged_by, judged, unsure, share_right, lower, upper)
+               values ('2019-08-01', 'clerk', 198, 2, %s, %s, %s)""",
+            (share, lower, upper),
+        )
 
 
 def small_borough(ledger: Ledger) -> int:
@@ -158,6 +177,8 @@ def small_borough(ledger: Ledger) -> int:
         ledger.delivery("torus/tenancies", month, "tenancies", 21_480, set_aside=2)
     build = ledger.build()
     ledger.people(240, 31)
+    ledger.judged_by_answer_key(build, people=271, recovered=262, linked=1_204, true=1_230, right=1_202)
+    ledger.judged_sample(0.985, 0.957, 0.997)
     ledger.outcome(build, "persons", "success", rows=271)
     ledger.outcome(build, "persons_person_id_is_unique", "pass", kind="test")
     ledger.outcome(build, "care_timeline", "success", rows=4)

@@ -160,17 +160,19 @@ def _put_in_its_place(build_id: int) -> None:
     """Give the tables of a rewound build the names under which readers find them, and drop those of the one before."""
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         _finish(connection, build_id, tuple(LAYERS))
-        connection.execute(
-            "update ledger.build set state = 'dropped' where rewound_to is not null and state = 'tested' and build_id <> %s",
+        before = connection.execute(
+            """update ledger.build set state = 'dropped'
+               where rewound_to is not null and state = 'tested' and build_id <> %s returning build_id""",
             (build_id,),
-        )
+        ).fetchall()
+        remark = _remark(connection, build_id)
         for schema in PUBLISHED_SCHEMAS:
-            connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(f"{schema}_as_at")))
-            connection.execute(
-                sql.SQL("alter schema {} rename to {}").format(
-                    sql.Identifier(_schema_of(schema, build_id)), sql.Identifier(f"{schema}_as_at")
-                )
-            )
+            for name in (f"{schema}_as_at", *(_schema_of(schema, dropped) for (dropped,) in before)):
+                connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(name)))
+            connection.execute(sql.SQL("create schema {}").format(sql.Identifier(f"{schema}_as_at")))
+            for table, columns in sorted(_columns(connection, _schema_of(schema, build_id)).items()):
+                _create_view(connection, f"{schema}_as_at", table, build_id, schema, {}, columns)
+                _copy_comments(connection, f"{schema}_as_at", table, sql.Identifier(_schema_of(schema, build_id), table), remark)
         for schema in REWOUND_SCHEMAS:
             connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(schema)))
         connection.execute("grant usage on schema insight_as_at to cares_analyst")
@@ -364,6 +366,8 @@ def update_person_index(build_id: int) -> IndexSummary:
     with _step(build_id):
         summary = update_index()
         pseudonyms.pseudonymise(PURPOSE_OF_INSIGHT)
+        with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+            connection.execute("update ledger.build set identified_at = clock_timestamp() where build_id = %s", (build_id,))
         seconds = round(summary.seconds, 3)
         _record(build_id, "person_index", [("person_index", "model", "success", seconds, summary.person_records, None)])
         return summary
@@ -682,7 +686,7 @@ def _repoint_views(connection: psycopg.Connection, build_id: int, may_lose_colum
             before = published.get(table, {})
             source = sql.Identifier(_schema_of(schema, build_id), table)
             _refuse_breaking_change(f"{schema}.{table}", before, columns, may_lose_columns)
-            _create_view(connection, sql.Identifier(schema, table), source, before, columns)
+            _create_view(connection, schema, table, build_id, schema, before, columns)
             _copy_comments(connection, schema, table, source, remark)
     connection.execute("grant select on all tables in schema insight to cares_analyst")
     connection.execute("update ledger.build set state = 'superseded' where state = 'published'")
@@ -741,20 +745,42 @@ def _refuse_breaking_change(table: str, before: dict[str, str], now: dict[str, s
 
 def _create_view(
     connection: psycopg.Connection,
-    view: sql.Identifier,
-    source: sql.Identifier,
+    schema: str,
+    table: str,
+    build_id: int,
+    built_as: str,
     before: dict[str, str],
     columns: dict[str, str],
 ) -> None:
-    """Repoint or make a view; its columns stay where they are, new ones come last."""
+    """Repoint or make the view of a table that a build made for the schema `built_as`; its columns stay where they are,
+    new ones come last.
+
+    Whenever it is read, it leaves out the persons whom the index withholds, however old the build is.
+    """
     selected = [
         sql.Identifier(column)
         if column in columns
         else sql.SQL("cast(null as {}) as {}").format(sql.SQL(before[column]), sql.Identifier(column))
         for column in (*before, *(column for column in columns if column not in before))
     ]
+    withheld = [
+        sql.SQL(
+            "not exists (select from person_index.{} as withheld where withheld.build_id = {} and withheld.{} = built.{})"
+        ).format(
+            sql.Identifier(f"withheld_{of.removesuffix('_id')}"), sql.Literal(build_id), sql.Identifier(of), sql.Identifier(of)
+        )
+        for of in ("person_id", "pseudonym")
+        if of in columns
+    ]
     connection.execute(
-        sql.SQL("create or replace view {} as select {} from {}").format(view, sql.SQL(", ").join(selected), source)
+        # The barrier keeps a reader's own conditions from being tried on rows that are left out.
+        sql.SQL("create or replace view {} with (security_barrier = {}) as select {} from {} as built{}").format(
+            sql.Identifier(schema, table),
+            sql.Literal(bool(withheld)),
+            sql.SQL(", ").join(selected),
+            sql.Identifier(_schema_of(built_as, build_id), table),
+            sql.SQL(" where ") + sql.SQL(" and ").join(withheld) if withheld else sql.SQL(""),
+        )
     )
 
 

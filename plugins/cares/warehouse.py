@@ -26,7 +26,8 @@ from cares.embedded_server import ADMINISTRATOR, ADMINISTRATOR_SECRET, EmbeddedS
 from cares.secret_files import SecretError, read_or_make_secret, read_secret, secret_path
 from cares.settings import VAR, var_folder
 
-ROLES = ("owner", "pipeline", "engineer", "analyst", "governance", "airflow")
+# `caldicott` is the Caldicott guardian, who alone sees pairs of records that may give a changed identity away.
+ROLES = ("owner", "pipeline", "engineer", "analyst", "governance", "caldicott", "airflow")
 AIRFLOW_DATABASE = "airflow"
 
 # Whoever may connect could otherwise keep data in large objects, outside every schema, or take the locks of our own work.
@@ -298,7 +299,7 @@ def protect_databases() -> None:
 
     A database's rights are not copied with its template, so that this runs before each migration.
     """
-    others = sql.SQL(", ").join(sql.Identifier(_login(role)) for role in ("engineer", "analyst", "governance"))
+    others = sql.SQL(", ").join(sql.Identifier(_login(role)) for role in ("engineer", "analyst", "governance", "caldicott"))
     pipeline, database = sql.Identifier(_login("pipeline")), sql.Identifier(database_name())
     with safe_errors(), connect("owner", autocommit=True) as owner:
         for statement in (

@@ -1,4 +1,4 @@
-"""A format that is not there yet touches its contracts, its staging models and one entry in the list of person records."""
+"""A format that is not there yet touches its contracts, its staging models and one entry in the list of who describes people."""
 
 from __future__ import annotations
 
@@ -109,13 +109,12 @@ models:
       - {name: dispensed_on, data_type: date, description: "Day on which it was given."}
 """,
 }
-PERSON_RECORDS = "models/intermediate/person_index/int_person_records.sql"
-END_OF_THE_LIST = "),\n\n-- The best description"
+WHO_DESCRIBES_PEOPLE = "models/intermediate/person_index/int_person_rows.sql"
 ENTRY = """
-    union all
+union all
 
-    {{ person_descriptions(ref('stg_pharmacy__dispensings'), 'pharmacy', {
-        'nhs_number': 'nhs_number', 'surname': 'surname', 'described_on': 'dispensed_on'}) }}
+{{ person_rows(ref('stg_pharmacy__dispensings'), 'pharmacy', {
+    'nhs_number': 'nhs_number', 'surname': 'surname', 'described_on': 'dispensed_on'}) }}
 """
 SENT = """\
 Dispensing Number,Customer Number,NHS Number,Surname,Medicine,Dispensed On
@@ -133,11 +132,10 @@ def expectations(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """The dbt project with the new staging model and the entry in the list of person records."""
+    """The dbt project with the new staging model and the entry in the list of who describes people."""
     project = with_files(shutil.copytree(settings.DBT_PROJECT, tmp_path / "dbt_project"), STAGING)
-    listed = (project / PERSON_RECORDS).read_text(encoding="utf-8")
-    assert listed.count(END_OF_THE_LIST) == 1
-    (project / PERSON_RECORDS).write_text(listed.replace(END_OF_THE_LIST, ENTRY + END_OF_THE_LIST), encoding="utf-8")
+    listed = (project / WHO_DESCRIBES_PEOPLE).read_text(encoding="utf-8")
+    (project / WHO_DESCRIBES_PEOPLE).write_text(listed + ENTRY, encoding="utf-8")
     return project
 
 
@@ -160,9 +158,9 @@ def changed(before: Path, after: Path) -> set[str]:
 
 def test_a_new_format_touches_its_contracts_its_staging_and_one_entry(expectations: Path, project: Path) -> None:
     assert changed(settings.EXPECTATIONS, expectations) == CONTRACTS.keys()
-    assert changed(settings.DBT_PROJECT, project) == {*STAGING, PERSON_RECORDS}
+    assert changed(settings.DBT_PROJECT, project) == {*STAGING, WHO_DESCRIBES_PEOPLE}
 
-    before, after = ((root / PERSON_RECORDS).read_text(encoding="utf-8") for root in (settings.DBT_PROJECT, project))
+    before, after = ((root / WHO_DESCRIBES_PEOPLE).read_text(encoding="utf-8") for root in (settings.DBT_PROJECT, project))
     difference = [line for line in ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True)) if line[0] != " "]
     assert "".join(line[2:] for line in difference) == ENTRY
     assert {line[0] for line in difference} == {"+"}

@@ -11,6 +11,10 @@ import yaml
 
 from cares import contracts, settings
 
+WHO_DESCRIBES_PEOPLE = Path("models/intermediate/person_index/int_person_rows.sql")
+# Members of households get their homes before they are listed.
+THE_LIST_READS = [WHO_DESCRIBES_PEOPLE.name, "int_household_members.sql"]
+
 
 def still_reads_an_earlier_name(project: Path, tables: Iterable[contracts.Table]) -> list[str]:
     """Which staging model reads a column by a name that its contract has given up, one line each."""
@@ -27,6 +31,12 @@ def still_reads_an_earlier_name(project: Path, tables: Iterable[contracts.Table]
     return found
 
 
+def describes_people(model: Path) -> bool:
+    """Has a staging model people of its own numbering, with something that says who they are."""
+    given = set(re.findall(r" as (\w+),?$", model.read_text(encoding="utf-8"), re.MULTILINE))
+    return "local_person_id" in given and bool(given & {"nhs_number", "surname", "born_on"})
+
+
 def missing_steps(project: Path, tables: list[str]) -> list[str]:
     """What is still to be done for tables named as in landing (`cld__events`), one line each; and what has no table."""
     missing = []
@@ -37,6 +47,13 @@ def missing_steps(project: Path, tables: list[str]) -> list[str]:
         if not (project / folder / f"stg_{table}.yml").exists():
             missing.append(f"{table}: describe its columns in {folder}/stg_{table}.yml")
     staged = {path.stem.removeprefix("stg_") for path in (project / "models" / "staging").rglob("stg_*.sql")}
+    listed = "".join((project / WHO_DESCRIBES_PEOPLE.parent / name).read_text(encoding="utf-8") for name in THE_LIST_READS)
+    missing += [
+        f"{table}: it describes people; add its entry to {WHO_DESCRIBES_PEOPLE}"
+        for table in sorted(staged)
+        if describes_people(project / f"models/staging/{table.split('__')[0]}/stg_{table}.sql")
+        and f"ref('stg_{table}')" not in listed
+    ]
     missing += [f"{table}: no contract has this table" for table in sorted(staged - set(tables))]
     return missing
 
@@ -84,11 +101,14 @@ def test_a_staging_model_that_reads_a_renamed_column_by_its_earlier_name_is_name
 def test_each_step_that_is_missing_is_named(tmp_path: Path) -> None:
     project = shutil.copytree(settings.DBT_PROJECT, tmp_path / "dbt_project")
     (project / "models/staging/cld/stg_cld__events.yml").unlink()
+    listed = (project / WHO_DESCRIBES_PEOPLE).read_text(encoding="utf-8")
+    (project / WHO_DESCRIBES_PEOPLE).write_text(listed.replace("stg_csds__mpi", "stg_mhsds__mpi"), encoding="utf-8")
     tables = [table.landing_name for table in contracts.load().tables() if table.landing_name != "apc__episodes"]
 
     assert missing_steps(project, [*tables, "pharmacy__dispensings"]) == [
         "cld__events: describe its columns in models/staging/cld/stg_cld__events.yml",
         "pharmacy__dispensings: write its staging model models/staging/pharmacy/stg_pharmacy__dispensings.sql",
         "pharmacy__dispensings: describe its columns in models/staging/pharmacy/stg_pharmacy__dispensings.yml",
+        "csds__mpi: it describes people; add its entry to models/intermediate/person_index/int_person_rows.sql",
         "apc__episodes: no contract has this table",
     ]

@@ -358,6 +358,51 @@ def test_an_nhs_number_is_not_forgotten_because_the_latest_row_in_force_came_wit
     assert staged.rows("select nhs_number from intermediate.int_person_records where local_person_id = 'P7'") == [("9434765919",)]
 
 
+def test_what_rows_say_of_people_is_read_as_the_list_of_who_describes_them_says(staged: FreshWarehouse) -> None:
+    stay = {"hospital_provider_spell_number": "S8", "start_date_hospital_provider_spell": "2019-02-05"}
+    told = [
+        {"patient_name": "Mr John Paul Pine", "date_of_birth": "1900-01-01", "nhs_number": "9434765918"},
+        {"patient_name": "PINE, Joan", "date_of_birth": "2099-01-01", "withheld_identity_reason": "02"},
+        {"person_given_name": "Ann", "patient_name": "Mr John Paul Pine", "withheld_identity_reason": "03"},
+        {"date_of_birth": "1901-01-01"},
+        {"date_of_birth": "1800-01-01"},
+        {"date_of_birth": "1901-01-02"},
+    ]
+    february = deliver(staged, "sthk/admitted_patient_care", FEBRUARY, "period", {
+        "episodes": [stay | {"local_patient_identifier": f"Q{number}"} | row for number, row in enumerate(told, 1)],
+    })  # fmt: skip
+    deliver(staged, "council/looked_after_children", YEAR, "period", {
+        "header": [{"child": "C7", "sex": "1"}, {"child": "C8", "sex": "1"}],
+        "episodes": [{"child": "C7", "rec": "E11"}, {"child": "C8", "rec": "E4A"}],
+    })  # fmt: skip
+    with staged.connect() as connection:
+        connection.execute(
+            """insert into ledger.finding (delivery_id, file_id, line_number, table_name, column_name, rule, if_broken)
+               select delivery_id, file_id, 2, 'episodes', 'nhs_number', 'episodes.NHS Number.nhs_number', 'set the value aside'
+               from ledger.delivery_file where delivery_id = %s""",
+            (february,),
+        )
+    build_up_to(staged, "staging", "person_records")
+
+    # Names on one line; birth dates that systems fill in and one to come; the number that is nobody's, as it was sent.
+    assert staged.rows(
+        """select forename, middle_name, surname, born_on, nhs_number, raw_nhs_number from intermediate.int_person_descriptions
+           where person_record_id like 'sthk/apc/Q%%' and is_current order by person_record_id"""
+    ) == [
+        ("John", "Paul", "Pine", None, None, "9434765918"),
+        ("Joan", None, "PINE", None, None, None),
+        ("Ann", None, "Pine", None, None, None),
+        (None, None, None, None, None, None),
+        (None, None, None, None, None, None),
+        (None, None, None, date(1901, 1, 2), None, None),
+    ]  # fmt: skip
+    # Who may live under another identity: identity withheld at the Caldicott guardian's request, and a child that was adopted.
+    assert staged.rows("select person_record_id from intermediate.int_person_records where has_identity_change order by 1") == [
+        ("council/person_file/C7",),
+        ("sthk/apc/Q2",),
+    ]
+
+
 def test_a_failed_test_fails_the_build_and_what_was_published_stays(staged: FreshWarehouse, built: Built) -> None:
     delivery_id = deliver(
         staged, "council/childrens_person_file", FEBRUARY, "snapshot", {"people": [{"local_person_id": "ZEBRA"}]}

@@ -94,6 +94,35 @@ def test_nothing_of_its_own_making_is_left_and_analysts_read_no_more_than_before
         warehouse_of_module.rows("select 1 from linked_care_as_at.persons", role="analyst")
 
 
+def test_a_person_whose_record_is_withheld_today_is_not_seen_on_the_earlier_day_either(
+    story: Story, warehouse_of_module: FreshWarehouse
+) -> None:
+    counted = "select count(*), count(*) filter (where {schema}.persons.{key} = %s) from {schema}.persons"
+    person, pseudonym = warehouse_of_module.rows(
+        "select person_id, pseudonym from linked_care_as_at.persons join governance.pseudonym using (person_id) limit 1"
+    )[0]
+
+    def seen() -> list[int]:
+        of_analysts = warehouse_of_module.rows(counted.format(schema="insight_as_at", key="pseudonym"), pseudonym, role="analyst")
+        of_pipeline = warehouse_of_module.rows(counted.format(schema="linked_care_as_at", key="person_id"), person)
+        return [*of_analysts[0], *of_pipeline[0]]
+
+    before = seen()
+    with warehouse_of_module.connect() as connection:
+        connection.execute(
+            """insert into person_index.withheld_record (person_record_id, apart_from, reason, withheld_by)
+               select min(person_record_id), 'another', 'linked wrongly', 'a clerk' from person_index.membership
+               where person_id = %s""",
+            (person,),
+        )
+    assert seen() == [before[0] - 1, 0, before[2] - 1, 0]
+    with warehouse_of_module.connect() as connection:
+        connection.execute(
+            "update person_index.withheld_record set released_at = now(), released_by = 'c', released_because = 'r'"
+        )
+    assert seen() == before
+
+
 def test_a_day_ahead_is_refused(story: Story) -> None:
     with pytest.raises(builds.BuildError, match="has not come yet"):
         builds.rebuild(datetime.now(UTC) + timedelta(hours=1))

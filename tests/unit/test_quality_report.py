@@ -278,6 +278,71 @@ def test_people_without_nhs_numbers_call_for_care(ledger: Ledger) -> None:
     assert "17% of people have no valid NHS number" in shared_reasons(read(quality_report(None)))
 
 
+def test_made_up_people_are_judged_by_the_answer_key(ledger: Ledger) -> None:
+    ledger.people(20, 0)
+    build = ledger.build()
+    ledger.judged_by_answer_key(build, people=1_000, recovered=980, linked=2_000, true=2_020, right=1_990)
+    words = read(quality_report(None))
+    assert (
+        "99.5% of the pairs of records that were put together belong together, and 98.5% of those that belong together" in words
+    )
+    assert "all records of 98.0% of people, and nobody else's" in words
+    assert "Signs of error" not in words
+    later = ledger.build()
+    assert "Signs of error" in read(quality_report(later))
+
+
+def test_a_handful_of_made_up_pairs_is_not_told_as_a_share(ledger: Ledger) -> None:
+    ledger.people(20, 0)
+    ledger.judged_by_answer_key(ledger.build(), people=20, recovered=19, linked=7, true=7, right=6)
+    assert "There are too few of them to say how many are right." in read(quality_report(None))
+
+
+def test_without_the_truth_the_signs_of_error_are_told_and_small_numbers_hidden(ledger: Ledger) -> None:
+    ledger.people(20, 30)
+    ledger.build()
+    ledger.connection.execute(
+        """insert into person_index.pair_to_decide (record_l, record_r, reason, weight, harm, is_sealed)
+           select 'a' || number, 'b', case when number > 12 then 'birth dates' else 'grey' end, 0, 0, number > 14
+           from generate_series(1, 40) as number"""
+    )
+    words = read(quality_report(None))
+    assert (
+        "15 pairs of records wait for people to decide: alike, with two birth dates *; neither likely nor unlikely enough 10."
+        in words
+    )
+    assert "30 of 50 person records say too little to be joined" in words
+    assert "more than 10 person records" not in words
+
+
+def test_people_who_hold_two_verified_numbers_forbid_direct_care(ledger: Ledger) -> None:
+    ledger.people(2, 0)
+    ledger.build()
+    ledger.connection.execute("update intermediate.int_person_records set is_nhs_number_verified = true")
+    ledger.connection.execute(
+        """update intermediate.int_person_records set nhs_number = '9434765870'
+           where person_record_id = (select max(person_record_id) from intermediate.int_person_records)"""
+    )
+    ledger.connection.execute(
+        "update person_index.membership set person_id = (select min(person_id) from person_index.membership)"
+    )
+    words = read(quality_report(None))
+    assert "* of * people hold two different NHS numbers, each traced and verified." in words
+    assert "two people are joined as one" in verdict(words, "direct care")
+
+
+def test_a_judged_sample_is_told_with_its_interval_and_few_right_links_call_for_care(ledger: Ledger) -> None:
+    ledger.people(20, 0)
+    ledger.build()
+    assert "has not been measured by a clerical sample" in verdict(read(quality_report(None)), "direct care")
+    ledger.judged_sample(0.985, 0.957, 0.997)
+    words = read(quality_report(None))
+    assert "(200 pairs, and * of which they were unsure), 98.5% are right (95% interval 95.7% to 99.7%)" in words
+    assert "at least 95.7% of links are right, which is less than 99%" in verdict(words, "direct care")
+    ledger.judged_sample(0.999, 0.992, 1.0)
+    assert "links are right, which is less" not in verdict(read(quality_report(None)), "direct care")
+
+
 def test_only_the_deliveries_that_the_build_saw_are_in_it_whatever_the_clock_says(ledger: Ledger) -> None:
     seen = ledger.delivery(HOSPITAL, "2019-03", "episodes", 100)
     build = ledger.build()

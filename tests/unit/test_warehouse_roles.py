@@ -27,6 +27,9 @@ TABLES_WITH_DATA = [
     "linked_care.anything",
     "governance.pseudonym",
     "person_index.membership",
+    "person_index.received_description",
+    "person_index.described_record",
+    "person_index.edge",
 ]
 TABLES_OF_THE_LEDGER = ["ledger.delivery", "ledger.finding", "ledger.table_in_force", "ledger.build"]
 
@@ -41,7 +44,7 @@ def test_the_analyst_is_refused_outside_insight(with_tables: FreshWarehouse, tab
         with_tables.rows(f"select * from {table}", role="analyst")
 
 
-@pytest.mark.parametrize("role", ["analyst", "engineer", "governance"])
+@pytest.mark.parametrize("role", ["analyst", "engineer", "governance", "caldicott"])
 @pytest.mark.parametrize(
     "statement",
     [
@@ -68,7 +71,30 @@ def test_engineer_and_governance_read_the_ledger_and_no_data(with_tables: FreshW
             with_tables.rows(f"select * from {table}", role=role)
 
 
-@pytest.mark.parametrize("role", ["owner", "pipeline", "engineer", "analyst", "governance", "airflow"])
+def test_a_sealed_pair_is_seen_by_the_guardian_and_the_pipeline_only(with_tables: FreshWarehouse) -> None:
+    with with_tables.connect("pipeline") as pipeline:
+        for records, is_sealed in (("ab", False), ("cd", True)):
+            pipeline.execute(
+                """insert into person_index.pair_to_decide (record_l, record_r, reason, weight, harm, is_sealed)
+                   values (%s, %s, 'two NHS numbers', 12, 1, %s)""",
+                (*records, is_sealed),
+            )
+            pipeline.execute(
+                """insert into person_index.pair_decision (record_l, record_r, decision, is_sealed, decided_by, reason)
+                   values (%s, %s, 'must not link', %s, 'a clerk', 'two people')""",
+                (*records, is_sealed),
+            )
+    for table in ("person_index.pair_to_decide", "person_index.pair_decision"):
+        pairs = f"select record_l || record_r from {table} order by 1"
+        for role, seen in (("pipeline", ["ab", "cd"]), ("caldicott", ["ab", "cd"]), ("governance", ["ab"]), ("engineer", ["ab"])):
+            assert [pair for (pair,) in with_tables.rows(pairs, role=role)] == seen
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            with_tables.rows(pairs, role="analyst")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with_tables.rows("select reason from person_index.pair_decision", role="engineer")
+
+
+@pytest.mark.parametrize("role", ["owner", "pipeline", "engineer", "analyst", "governance", "caldicott", "airflow"])
 def test_no_role_that_works_is_a_superuser(with_tables: FreshWarehouse, role: str) -> None:
     with psycopg.connect(cares_warehouse.url(role)) as connection:
         rights = "select rolsuper or rolcreaterole or rolcreatedb or rolbypassrls from pg_roles where rolname = current_user"

@@ -14,6 +14,9 @@ from cares.cli import (
     deliver,
     delivery,
     demo,
+    person_index,
+    person_index_evaluate,
+    person_index_explain,
     promise,
     rebuild,
     report,
@@ -30,6 +33,11 @@ typer_app = typer.Typer(
 )
 for command in (demo.demo, simulate.simulate, deliver.deliver, rebuild.rebuild, why.why):
     typer_app.command()(command)
+person_index.app.command()(person_index_explain.explain)
+person_index.app.command()(person_index_evaluate.evaluate)
+person_index.app.command()(person_index_evaluate.train)
+person_index.app.command()(person_index_evaluate.models)
+person_index.app.command()(person_index_evaluate.sample)
 for name, noun in {
     "warehouse": warehouse,
     "contract": contract,
@@ -38,6 +46,7 @@ for name, noun in {
     "delivery": delivery,
     "row": row,
     "build": build,
+    "person-index": person_index,
     "report": report,
     "airflow": airflow,
 }.items():

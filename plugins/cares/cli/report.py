@@ -20,10 +20,11 @@ def quality(
     open_path: Annotated[bool, typer.Option("--open-path", help="Open the page in this machine's browser too.")] = False,
 ) -> None:
     """Write the quality report of a build as one HTML page and print where it is."""
-    from cares import warehouse
+    from cares import person_index, warehouse
     from cares.reports import quality_report
 
     warehouse.ensure_ready()
+    person_index.judge_build(build)
     path = quality_report(build)
     typer.echo(path)
     if open_path:

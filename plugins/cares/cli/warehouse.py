@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Start, stop and enter the warehouse (PostgreSQL).")
 
 Role = Annotated[
-    str, typer.Option(help="As whom: owner, pipeline, engineer, analyst, governance, or airflow (its own database).")
+    str, typer.Option(help="As whom: owner, pipeline, engineer, analyst, governance, caldicott, or airflow (its own database).")
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -125,11 +125,16 @@ def _print_person(story: PersonStory, console: Console) -> None:
         _say(console, "No person record is linked to it now.")
     if story.records_that_left:
         _say(console, f"Person records that were linked to it before: {story.records_that_left:,}.")
+    for event in history(story):
+        _say(console, event)
+    _say(console, "What a row says of itself: cares why DELIVERY/TABLE/LINE")
+
+
+def history(story: PersonStory) -> Iterator[str]:
+    """What happened to a person in the index, with its dates, the earliest first."""
     for event in story.events:
         as_itself, as_other = _INDEX_EVENTS[event.kind]
-        said = (as_itself if event.person_id == story.person_id else as_other).format(event)
-        _say(console, f"{_at(event.at)}  {said}")
-    _say(console, "What a row says of itself: cares why DELIVERY/TABLE/LINE")
+        yield f"{_at(event.at)}  {(as_itself if event.person_id == story.person_id else as_other).format(event)}"
 
 
 # What an event of the index says of the person it is about, and of the other one.
@@ -139,6 +144,8 @@ _INDEX_EVENTS = {
     "split": ("was split off person {0.other_person_id}", "person {0.person_id} was split off"),
     "moved": ("took a person record from person {0.other_person_id}", "gave a person record to person {0.person_id}"),
     "retired": ("has no person record any more", ""),
+    "decided": ("is kept as people decided about a pair of person records",) * 2,
+    "undone": ("is no longer kept as people had decided about a pair of person records",) * 2,
 }
 
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import psycopg
 
-from cares import warehouse
-from cares.person_index import matching
+from cares.embedded_server import WarehouseError
 
 
 @dataclass(frozen=True)
@@ -30,24 +29,59 @@ class IndexSummary:
     seconds: float
 
 
-def update() -> IndexSummary:
-    """Bring the index in line with `intermediate.int_person_records`.
+def keep(connection: psycopg.Connection, started: float) -> IndexSummary:
+    """Bring persons, memberships and events in line with the records that an update touched.
 
-    Raises `WarehouseError` (condition only, no values) if the database refuses; nothing is changed then.
+    The temporary table `cluster` (person_record_id text, cluster text, rule text) has one row for each touched record:
+    those with the same `cluster` are one person, and its name means nothing outside the transaction. `gone`
+    (person_record_id text) has those that are described no more. No other record is looked at, so that whoever calls
+    hands over every current member of each person of whom one is touched; WarehouseError otherwise.
+
+    `started` is the moment of `time.monotonic` at which the update began. All is done in the transaction of
+    `connection`, which the caller makes final. The order of the rows, and the names of the clusters, change nothing.
     """
-    started = time.monotonic()
-    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
-        # One update at a time; readers go on. Only the pipeline may take this lock.
-        connection.execute("lock table person_index.person in share update exclusive mode")
-        connection.execute(
-            "create temporary table last_event on commit drop as select max(event_id) as event_id from person_index.event"
+    connection.execute("analyze cluster, gone")
+    _refuse_half_a_person(connection)
+    connection.execute(
+        "create temporary table last_event on commit drop as select max(event_id) as event_id from person_index.event"
+    )
+    _assign_persons(connection)
+    _find_changes(connection)
+    _write_events(connection)
+    _write_memberships(connection)
+    _write_decisions(connection)
+    return _summary(connection, started)
+
+
+def _refuse_half_a_person(connection: psycopg.Connection) -> None:
+    """Raise WarehouseError if a person would be judged by some of its records.
+
+    Makes the temporary table `touched` (person_record_id, person_id, rule): the memberships in force of all touched records.
+    """
+    connection.execute(
+        """
+        create temporary table touched on commit drop as
+        select person_record_id, membership.person_id, membership.rule
+        from (select person_record_id from cluster union all select person_record_id from gone) as record
+        inner join person_index.membership using (person_record_id)
+        where membership.valid_to is null
+        """
+    )
+    connection.execute("analyze touched")
+    missing = connection.execute(
+        """
+        select count(*)
+        from person_index.membership
+        where valid_to is null
+            and person_id in (select person_id from touched)
+            and not exists (select from touched where touched.person_record_id = membership.person_record_id)
+        """
+    ).fetchone()[0]
+    if missing:
+        raise WarehouseError(
+            f"The person index was to be updated with some records of a person and without {missing:,} others of the same "
+            "person. This is a mistake in how the touched records were found; nothing was changed."
         )
-        matching.match(connection)
-        _assign_persons(connection)
-        _find_changes(connection)
-        _write_events(connection)
-        _write_memberships(connection)
-        return _summary(connection, started)
 
 
 def _assign_persons(connection: psycopg.Connection) -> None:
@@ -55,11 +89,10 @@ def _assign_persons(connection: psycopg.Connection) -> None:
     connection.execute(
         """
         create temporary table overlap on commit drop as
-        select cluster.cluster, membership.person_id, count(*) as records, min(cluster.person_record_id) as first_record
+        select cluster.cluster, touched.person_id, count(*) as records, min(cluster.person_record_id) as first_record
         from cluster
-        inner join person_index.membership using (person_record_id)
-        where membership.valid_to is null
-        group by cluster.cluster, membership.person_id
+        inner join touched using (person_record_id)
+        group by cluster.cluster, touched.person_id
         """
     )
     connection.execute("create temporary table assignment (cluster text, person_id bigint, is_new boolean) on commit drop")
@@ -111,16 +144,17 @@ def _find_changes(connection: psycopg.Connection) -> None:
         """
         create temporary table change on commit drop as
         select
-            coalesce(cluster.person_record_id, membership.person_record_id) as person_record_id,
-            membership.person_id as old_person_id,
+            cluster.person_record_id,
+            touched.person_id as old_person_id,
             assignment.person_id as new_person_id,
-            coalesce(assignment.is_new, false) as is_new,
+            assignment.is_new,
             cluster.rule
         from cluster
         inner join assignment using (cluster)
-        full join (select * from person_index.membership where valid_to is null) as membership
-            on membership.person_record_id = cluster.person_record_id
-        where (membership.person_id, membership.rule) is distinct from (assignment.person_id, cluster.rule)
+        left join touched using (person_record_id)
+        where (touched.person_id, touched.rule) is distinct from (assignment.person_id, cluster.rule)
+        union all
+        select person_record_id, person_id, null, false, null from gone inner join touched using (person_record_id)
         """
     )
     connection.execute("analyze change")
@@ -134,43 +168,48 @@ def _write_events(connection: psycopg.Connection) -> None:
             from change
             where old_person_id is not null and new_person_id is not null and old_person_id <> new_person_id
         ),
-        gone as (
+        left_empty as (
             select distinct old_person_id as person_id
             from change
             where old_person_id is not null
                 and not exists (select from assignment where assignment.person_id = change.old_person_id)
         ),
         retired as (
-            update person_index.person set retired_at = now() from gone
-            where gone.person_id = person.person_id and person.retired_at is null
+            update person_index.person set retired_at = now() from left_empty
+            where left_empty.person_id = person.person_id and person.retired_at is null
         ),
         successor as (
-            -- Who took most of the records of a person that is gone.
+            -- Who took most of the records of a person that has none left.
             select distinct on (old_person_id) old_person_id, new_person_id
             from moves
-            inner join gone on gone.person_id = moves.old_person_id
+            inner join left_empty on left_empty.person_id = moves.old_person_id
             where not is_new
             group by old_person_id, new_person_id
             order by old_person_id, count(*) desc, new_person_id
+        ),
+        happened (place, kind, person_id, other_person_id, person_record_id) as (
+            select 1, 'created', person_id, cast(null as bigint), cast(null as text) from newcomer
+            union all
+            select 2, 'merged', new_person_id, old_person_id, null from successor
+            union all
+            select distinct 3, 'split', new_person_id, old_person_id, null from moves where is_new
+            union all
+            select 4, 'moved', new_person_id, old_person_id, person_record_id
+            from moves
+            where not is_new
+                and not exists (
+                    select from successor
+                    where successor.old_person_id = moves.old_person_id and successor.new_person_id = moves.new_person_id
+                )
+            union all
+            select 5, 'retired', person_id, null, null
+            from left_empty
+            where not exists (select from successor where successor.old_person_id = left_empty.person_id)
         )
         insert into person_index.event (kind, person_id, other_person_id, person_record_id)
-        select 'created', person_id, null, null from newcomer
-        union all
-        select 'merged', new_person_id, old_person_id, null from successor
-        union all
-        select distinct 'split', new_person_id, old_person_id, null from moves where is_new
-        union all
-        select 'moved', new_person_id, old_person_id, person_record_id
-        from moves
-        where not is_new
-            and not exists (
-                select from successor
-                where successor.old_person_id = moves.old_person_id and successor.new_person_id = moves.new_person_id
-            )
-        union all
-        select 'retired', person_id, null, null
-        from gone
-        where not exists (select from successor where successor.old_person_id = gone.person_id)
+        select kind, person_id, other_person_id, person_record_id
+        from happened
+        order by place, person_id, other_person_id, person_record_id
         """
     )
 
@@ -191,9 +230,41 @@ def _write_memberships(connection: psycopg.Connection) -> None:
     )
 
 
+def _write_decisions(connection: psycopg.Connection) -> None:
+    """Events for the decisions about pairs that hold since this update, or were taken back; sealed ones leave none."""
+    connection.execute(
+        """
+        insert into person_index.event (kind, person_id, other_person_id, decision_id)
+        select 'decided', of_l.person_id, nullif(of_r.person_id, of_l.person_id), decision.decision_id
+        from person_index.pair_decision as decision
+        inner join person_index.membership as of_l on of_l.person_record_id = decision.record_l and of_l.valid_to is null
+        inner join person_index.membership as of_r on of_r.person_record_id = decision.record_r and of_r.valid_to is null
+        where decision.undone_at is null
+            and not decision.is_sealed
+            and (of_l.person_id = of_r.person_id) = (decision.decision = 'must link')
+            and not exists (select from person_index.event where event.decision_id = decision.decision_id)
+        union all
+        select 'undone', event.person_id, event.other_person_id, decision.decision_id
+        from person_index.pair_decision as decision
+        inner join person_index.event using (decision_id)
+        where decision.undone_at is not null
+            and event.kind = 'decided'
+            and not exists (
+                select from person_index.event as later
+                where later.decision_id = decision.decision_id and later.kind = 'undone'
+            )
+        order by 4
+        """
+    )
+
+
 def _summary(connection: psycopg.Connection, started: float) -> IndexSummary:
     records, persons = connection.execute(
-        "select count(*), count(distinct person_id) from person_index.membership where valid_to is null"
+        """
+        select
+            (select count(*) from person_index.membership where valid_to is null),
+            (select count(*) from person_index.person where retired_at is null)
+        """
     ).fetchone()
     events: dict[str, int] = dict(
         connection.execute(

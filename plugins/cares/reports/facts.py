@@ -129,6 +129,48 @@ class People:
 
 
 @dataclass(frozen=True)
+class AnswerKey:
+    """How far the index agrees with the simulator, in pairs of person records and in persons."""
+
+    true_persons: int
+    recovered_persons: int
+    linked_pairs: int
+    true_pairs: int
+    pairs_right: int
+
+
+@dataclass(frozen=True)
+class JudgedSample:
+    """What people's judgements of a random sample of links say of all links: a share with its 95 % interval, 0 to 1."""
+
+    judged_at: datetime
+    judged: int
+    unsure: int
+    share_right: float
+    lower: float
+    upper: float
+
+
+@dataclass(frozen=True)
+class Linkage:
+    """How right the index is, where that is known, and the signs of error otherwise: counts of persons and of their records.
+
+    `questions` says how many pairs of records wait for a decision, by the reason why they are asked; none that is sealed.
+    """
+
+    answer_key: AnswerKey | None
+    sample: JudgedSample | None
+    questions: dict[str, int]
+    persons: int
+    persons_with_two_numbers: int
+    persons_of_more_than_10_records: int
+    persons_of_more_than_20_records: int
+    persons_twice_in_one_source: int
+    records: int
+    unlinkable_records: int
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that the report of one build is made from; no value of the data is among it."""
 
@@ -140,6 +182,7 @@ class Facts:
     checks: defaultdict[int, list[Check]]
     models: list[ModelOutcome]
     people: People | None
+    linkage: Linkage | None
 
     def out_of_balance(self) -> list[Delivery]:
         """Deliveries in use whose rows do not add up in the ledger, file by file and to the row."""
@@ -169,8 +212,9 @@ def read(build_id: int | None) -> Facts:
             checks[check.delivery_id].append(check)
         models = _rows(connection, ModelOutcome, _MODELS, {"build": build.build_id})
         people = _people(connection)
+        linkage = _linkage(connection, build.build_id) if people else None
         agreed = promises.agreed_days(connection)
-    return Facts(build, simulated.is_simulated(), agreed, deliveries, files, checks, models, people)
+    return Facts(build, simulated.is_simulated(), agreed, deliveries, files, checks, models, people, linkage)
 
 
 def _build(connection: psycopg.Connection[Any], build_id: int | None) -> Build:
@@ -196,6 +240,14 @@ def _people(connection: psycopg.Connection[Any]) -> People | None:
         dict(sorted(by_organisations.items())),
         tuple(records),
     )
+
+
+def _linkage(connection: psycopg.Connection[Any], build_id: int) -> Linkage:
+    keys = _rows(connection, AnswerKey, _ANSWER_KEY, {"build": build_id})
+    samples = _rows(connection, JudgedSample, _JUDGED_SAMPLE, {})
+    questions = dict(connection.execute(_QUESTIONS).fetchall())
+    signs = connection.execute(_SIGNS).fetchone()
+    return Linkage(keys[0] if keys else None, samples[0] if samples else None, questions, *signs)
 
 
 def _rows(connection: psycopg.Connection[Any], kind: type[Row], query: str, values: dict[str, Any]) -> list[Row]:
@@ -267,4 +319,48 @@ _PERSONS = """
     select has_nhs_number, organisations, count(*)
     from persons
     group by has_nhs_number, organisations
+"""
+
+_ANSWER_KEY = """
+    select true_persons, recovered_persons, linked_pairs, true_pairs, pairs_right
+    from person_index.judged_by_answer_key
+    where build_id = %(build)s
+"""
+
+_JUDGED_SAMPLE = """
+    select judged_at, judged, unsure, share_right, lower, upper
+    from person_index.judged_sample
+    order by judged_at desc, sample_id desc
+    limit 1
+"""
+
+# How many pairs are sealed would tell that somebody's identity was changed.
+_QUESTIONS = """
+    select reason, count(*)
+    from person_index.pair_to_decide
+    where closed_at is null and not is_sealed
+    group by reason
+    order by reason
+"""
+
+_SIGNS = """
+    with recorded as (
+        select membership.person_id, record.source, record.organisation, record.nhs_number, record.is_nhs_number_verified,
+               record.nhs_number is null
+                   and (record.forename is null or record.surname is null or record.born_on is null) as is_unlinkable
+        from person_index.membership
+        join intermediate.int_person_records as record using (person_record_id)
+        where membership.valid_to is null
+    ),
+    persons as (
+        select person_id, count(*) as records, count(distinct (organisation, source)) as sources,
+               count(distinct nhs_number) filter (where is_nhs_number_verified) as verified_numbers,
+               count(*) filter (where is_unlinkable) as unlinkable_records
+        from recorded
+        group by person_id
+    )
+    select count(*), count(*) filter (where verified_numbers > 1), count(*) filter (where records > 10),
+           count(*) filter (where records > 20), count(*) filter (where records > sources),
+           coalesce(sum(records), 0)::bigint, coalesce(sum(unlinkable_records), 0)::bigint
+    from persons
 """

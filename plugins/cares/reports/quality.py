@@ -15,12 +15,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from cares import contracts, english, settings, simulated
 from cares.contracts import Contracts
 from cares.reports import charts, disclosure, facts, wording
-from cares.reports.facts import Delivery, Facts, File, People
+from cares.reports.facts import Delivery, Facts, File, Linkage, People
 from cares.reports.pictures import feed_pictures
 from cares.reports.safety import judge
 
 _ISSUES_ON_THE_FIRST_PAGES = 4
 _LONDON = ZoneInfo("Europe/London")
+# Why the index asks, in words that follow a list of counts.
+_REASONS = {
+    "grey": "neither likely nor unlikely enough",
+    "two NHS numbers": "alike, with two NHS numbers",
+    "birth dates": "alike, with two birth dates",
+    "must not link": "alike, and people said that they are two",
+    "two candidates": "one fits two people",
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ def _page(found: Facts, promised: Contracts) -> str:
     environment = Environment(
         loader=PackageLoader("cares.reports"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    environment.globals["percent"] = disclosure.percent
     environment.filters |= {"day": _day, "shown": disclosure.shown, "total": disclosure.shown_total}
     return environment.get_template("quality.html").render(
         build=found.build,
@@ -82,6 +91,8 @@ def _page(found: Facts, promised: Contracts) -> str:
         chart_size=(charts.WIDTH, charts.HEIGHT),
         people=found.people,
         known_to=_known_to(found.people) if found.people else [],
+        linkage=found.linkage,
+        signs=_signs(found.linkage) if found.linkage else [],
         organisation_names={slug: organisation.file.name for slug, organisation in promised.organisations.items()},
         models=_models(found),
         ledger=[
@@ -131,6 +142,28 @@ def _known_to(people: People) -> list[tuple[str, str]]:
         (f"{organisations} organisation{'s' if organisations > 1 else ''}", disclosure.shown(persons))
         for organisations, persons in people.by_organisations.items()
     ]
+
+
+def _signs(linkage: Linkage) -> list[str]:
+    """The signs of error that there are, each a sentence with counts as they may be read."""
+    persons, records = disclosure.shown(linkage.persons), disclosure.shown(linkage.records)
+    asked = list(linkage.questions.values())
+    waiting = f"{disclosure.shown_total(asked)} pairs of records wait for people to decide: {_questions(linkage)}."
+    counted = [
+        (linkage.persons_with_two_numbers, f"of {persons} people hold two different NHS numbers, each traced and verified."),
+        (linkage.persons_of_more_than_10_records, f"of {persons} people have more than 10 person records."),
+        (linkage.persons_of_more_than_20_records, f"of {persons} people have more than 20 person records."),
+        (linkage.persons_twice_in_one_source, f"of {persons} people have several records in one source."),
+        (
+            linkage.unlinkable_records,
+            f"of {records} person records say too little to be joined: no NHS number, and no name with a birth date.",
+        ),
+    ]
+    return [*([waiting] if asked else []), *(f"{disclosure.shown(count)} {what}" for count, what in counted if count)]
+
+
+def _questions(linkage: Linkage) -> str:
+    return "; ".join(f"{_REASONS.get(reason, reason)} {disclosure.shown(pairs)}" for reason, pairs in linkage.questions.items())
 
 
 def _models(found: Facts) -> list[tuple[str, Counter[tuple[str, str]]]]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from cares.reports.disclosure import percent
-from cares.reports.facts import Build, Facts, People
+from cares.reports.facts import Build, Facts, Linkage, People
 from cares.reports.pictures import FeedPicture
 from cares.reports.wording import listed
 
@@ -18,6 +18,8 @@ DIRECT_CARE, PLANNING, MONEY = "direct care", "planning", "money"
 USES = (DIRECT_CARE, PLANNING, MONEY)
 
 PERSONS_WITHOUT_NHS_NUMBER_PERCENT = 5
+# At least so many links must be right, as far as a sample can tell.
+LINKS_RIGHT_PERCENT = 99
 _NOT_PUBLISHED = {
     "building": "This build has not finished.",
     "tested": "This build has been tested and is not published.",
@@ -62,6 +64,7 @@ def judge(facts: Facts, feeds: Sequence[FeedPicture]) -> Safety:
         *_last_delivery_was_taken(feeds),
         *_little_was_set_aside(feeds),
         *_people_can_be_joined(facts.people),
+        *_links_are_right(facts.linkage),
         *_not_there_yet(),
     ]
     reasons.sort(key=lambda reason: reason.answer != NO)
@@ -152,13 +155,28 @@ def _people_can_be_joined(people: People | None) -> Iterator[Reason]:
         )
 
 
+def _links_are_right(linkage: Linkage | None) -> Iterator[Reason]:
+    if linkage is None:
+        return
+    if linkage.persons_with_two_numbers:
+        yield Reason(NO, "Some people hold two different verified NHS numbers: two people are joined as one.", (DIRECT_CARE,))
+    if linkage.sample is None:
+        yield Reason(
+            WITH_CARE, "How often two people are joined by mistake has not been measured by a clerical sample.", (DIRECT_CARE,)
+        )
+    elif 100 * linkage.sample.lower < LINKS_RIGHT_PERCENT:
+        yield Reason(
+            WITH_CARE,
+            f"By a clerical sample at least {100 * linkage.sample.lower:.1f}% of links are right, which is less than "
+            f"{LINKS_RIGHT_PERCENT}%: some records show another person's care.",
+            (DIRECT_CARE,),
+        )
+
+
 def _not_there_yet() -> Iterator[Reason]:
     yield Reason(
         NO,
         "What people decided about showing their record is taken in, and nothing obeys it yet, so no professional may see one.",
         (DIRECT_CARE,),
-    )
-    yield Reason(
-        WITH_CARE, "How often two people are joined by mistake has not been measured by a clerical sample.", (DIRECT_CARE,)
     )
     yield Reason(NO, "Costs and the partnership's money are taken in, and no table tells of them yet.", (MONEY,))

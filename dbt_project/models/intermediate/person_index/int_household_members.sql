@@ -13,6 +13,7 @@ with homes as (
 
 select
     members.delivery_id,
+    members.file_id,
     members.line_number,
     members.organisation,
     members.period_start,
