@@ -180,15 +180,21 @@ def test_what_people_decided_stands_above_any_guard(connection, model):
     assert found == {frozenset({"ann", "tobias"}), frozenset({"ann_again"})}
 
 
-def test_an_earlier_number_ties_but_does_not_separate(connection, model):
-    """A record that had another number before is still its person, and whoever has that number now is, too."""
-    gp = [
-        {"record_id": "gp", "source": "gp"} | ANN | {"nhs_number": FIRST, "is_current": True},
-        {"record_id": "gp", "source": "gp"} | ANN | {"nhs_number": SECOND, "is_current": False},
-    ]
-    assert persons(connection, model, gp + rows_of(clinic=ANN | {"nhs_number": FIRST})) == {frozenset({"gp", "clinic"})}
-    moved = ANN | {"address": "51 Beech Avenue", "postcode": "IP3 8LA"}
-    assert persons(connection, model, gp + rows_of(late=moved | {"nhs_number": SECOND})) != set()
+def gp_record_with_an_earlier_number(is_verified: bool = False) -> list[dict[str, Any]]:
+    both = ANN | {"record_id": "gp", "source": "gp", "is_nhs_number_verified": is_verified}
+    return [both | {"nhs_number": FIRST, "is_current": True}, both | {"nhs_number": SECOND, "is_current": False}]
+
+
+def test_an_earlier_number_does_not_separate(connection, model):
+    people = gp_record_with_an_earlier_number() + rows_of(clinic=ANN | {"nhs_number": FIRST})
+    assert persons(connection, model, people) == {frozenset({"gp", "clinic"})}
+
+
+def test_nobody_holds_two_verified_numbers_in_force(connection, model):
+    """One record's earlier number is in force for another, which is described in the very same words."""
+    people = gp_record_with_an_earlier_number(is_verified=True)
+    people += rows_of(ward=ANN | {"nhs_number": SECOND, "is_nhs_number_verified": True})
+    assert persons(connection, model, people) == {frozenset({"gp"}), frozenset({"ward"})}
 
 
 def test_the_order_of_rows_never_matters(connection, model):

@@ -18,12 +18,14 @@ from scipy.sparse.csgraph import connected_components
 
 from cares.person_index.model import Model
 
-# Log2 odds from which two descriptions are one person (80 %), and from which they are worth a person's look (11 %).
-LINKED_FROM = 2.0
+# Log2 odds from which two descriptions are one person (89 %), and from which they are worth a person's look (11 %).
+LINKED_FROM = 3.0
 GREY_FROM = -3.0
 # Below these no edge ever links, whatever is added for who is left over, so it ties nothing to anything.
-NEVER_LINKED_BELOW = -4.0
-MOST_FOR_LEFT_OVER = LINKED_FROM - NEVER_LINKED_BELOW
+# Where no birth dates are compared, namesakes would tie half the borough together.
+NEVER_LINKED_BELOW = {"dated": -7.0, "undated": -4.0}
+
+MOST_ODDS_OF_A_PARTNER = 9.0
 
 TWO_NUMBERS, BIRTH_DATES, MUST_NOT_LINK, TWO_CANDIDATES, GREY = (
     "two NHS numbers", "birth dates", "must not link", "two candidates", "grey"
@@ -53,14 +55,21 @@ class Nodes:
 class Edges:
     """Compared pairs: positions of two nodes, log2 odds without the numbers, and what the comparisons found.
 
-    `numbers` is 1 (the same), 0 (different) or -1; `is_born_otherwise` that the birth dates cannot be one.
+    `numbers` is 1 (the same), 0 (different) or -1; `is_dated` says that both birth dates are known, `is_born_otherwise`
+    that they cannot be one.
     """
 
     left: np.ndarray
     right: np.ndarray
     weight: np.ndarray
     numbers: np.ndarray
+    is_dated: np.ndarray
     is_born_otherwise: np.ndarray
+
+    @property
+    def never_linked_below(self) -> np.ndarray:
+        """The log2 odds that each edge needs to be of any account."""
+        return np.where(self.is_dated, NEVER_LINKED_BELOW["dated"], NEVER_LINKED_BELOW["undated"])
 
 
 @dataclass
@@ -118,10 +127,16 @@ def cluster(
             continue
         _link(groups, edges, at, refused, strength)
     # Who is still alone is most likely one of those whom they resemble, now that these are known by their other records.
-    left_over = min(model.left_over, MOST_FOR_LEFT_OVER) if model.are_birth_dates_sure else _odds_of_a_partner(groups.labels())
-    for at, strength in _between_groups(groups, nodes, edges, model, total, left_over):
-        if strength >= LINKED_FROM:
-            _link(groups, edges, at, refused, strength)
+    if model.are_birth_dates_sure:
+        left_over = np.minimum(np.where(edges.is_dated, *model.left_over), LINKED_FROM - edges.never_linked_below)
+        _link_left_over(groups, nodes, edges, model, total, left_over, refused)
+    else:
+        # The more have found their other record, the likelier have the rest one.
+        alone = math.inf
+        while (still_alone := _alone(groups.labels(), nodes.records)) < alone:
+            alone = still_alone
+            left_over = np.full(len(total), _odds_of_a_partner(alone))
+            _link_left_over(groups, nodes, edges, model, total, left_over, refused)
     return Clustering(groups.labels(), total, refused, is_set_aside)
 
 
@@ -158,7 +173,7 @@ def _strongest_first(edges: Edges, strength: np.ndarray, chosen: np.ndarray) -> 
 
 
 def _between_groups(
-    groups: _Groups, nodes: Nodes, edges: Edges, model: Model, total: np.ndarray, left_over: float | None = None
+    groups: _Groups, nodes: Nodes, edges: Edges, model: Model, total: np.ndarray, left_over: np.ndarray | None = None
 ) -> list[tuple[int, float]]:
     """The edge that speaks for each pair of groups, from the strongest down, with its strength.
 
@@ -175,13 +190,14 @@ def _between_groups(
     every, low, high = every[order], low[order], high[order]
     first = np.ones(len(every), bool)
     first[1:] = (low[1:] != low[:-1]) | (high[1:] != high[:-1])
-    first &= total[every] >= NEVER_LINKED_BELOW
+    if model.are_birth_dates_sure:
+        first &= total[every] >= edges.never_linked_below[every]
     speaking, low, high = every[first], low[first], high[first]
-    strength = total[speaking] + (left_over or 0.0)
+    strength = total[speaking] + (0.0 if left_over is None else left_over[speaking])
     odds = np.exp2(np.clip(strength, -60, 60))
     number = groups.numbers()
     if not model.are_birth_dates_sure:
-        sizes = np.bincount(labels, minlength=len(labels))
+        sizes = np.bincount(labels, nodes.records, minlength=len(labels))
         number = np.where(sizes[: len(number)] > 1, 0, -1)
     # What else each side without a number may be, if it is somebody with a number.
     for side, other in ((low, high), (high, low)):
@@ -197,10 +213,22 @@ def _between_groups(
     return [(int(speaking[at]), float(strength[at])) for at in ranked if strength[at] >= GREY_FROM]
 
 
-def _odds_of_a_partner(labels: np.ndarray) -> float:
-    """The log2 odds that somebody has another record, where no numbers tell: as many as have found one."""
-    found = (np.bincount(labels)[labels] > 1).mean() if len(labels) else 0.0
-    return float(np.clip(np.log2(max(found, 1e-6) / max(1 - found, 1e-6)), 0.0, MOST_FOR_LEFT_OVER))
+def _link_left_over(
+    groups: _Groups, nodes: Nodes, edges: Edges, model: Model, total: np.ndarray, left_over: np.ndarray, refused: dict[int, str]
+) -> None:
+    for at, strength in _between_groups(groups, nodes, edges, model, total, left_over):
+        if strength >= LINKED_FROM:
+            _link(groups, edges, at, refused, strength)
+
+
+def _alone(labels: np.ndarray, records: np.ndarray) -> float:
+    """The share of nodes whose record has found no other."""
+    return float((np.bincount(labels, records)[labels] == 1).mean()) if len(labels) else 0.0
+
+
+def _odds_of_a_partner(alone: float) -> float:
+    """The log2 odds that somebody has another record, where no numbers tell: as many as are not alone."""
+    return float(np.clip(np.log2(max(1 - alone, 1e-6) / max(alone, 1e-6)), 0.0, MOST_ODDS_OF_A_PARTNER))
 
 
 def _link(groups: _Groups, edges: Edges, at: int, refused: dict[int, str], strength: float = math.inf) -> None:

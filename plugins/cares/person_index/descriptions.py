@@ -275,6 +275,8 @@ select
     -- Who is described so thinly that the words may fit several people is a description of its own.
     cast(md5_number_lower(concat_ws('|', {", ".join(f"coalesce(cast({column} as varchar), '')" for column in COMPARABLE)},
         array_to_string(surname_parts, ' '), array_to_string(address_words, ' '),
+        -- An earlier number ties its record to others that had it, but separates nobody: it is not the number in force.
+        case when not is_current and nhs_number is not null then 'earlier' end,
         case
             when is_alone or not (
                 born_on is not null and forename is not null and surname is not null

@@ -26,9 +26,11 @@ from cares.person_index.model import COMPARISONS, Model
 
 _BORN_AT = [name for name in COMPARISONS if name != "nhs_number"].index("born_on")
 # A comparison's level that says "different": the letters of a pattern begin with "a" for what is not known.
-_DIFFERENT = "b"
+_NOT_KNOWN, _DIFFERENT = "a", "b"
 # Edges by which what becomes of one description may depend on another.
-_TIES = f"(weight >= {clustering.NEVER_LINKED_BELOW} or numbers = 1)"
+COULD_LINK = f"""weight >= case when pattern[{_BORN_AT + 1}] = '{_NOT_KNOWN}'
+    then {clustering.NEVER_LINKED_BELOW["undated"]} else {clustering.NEVER_LINKED_BELOW["dated"]} end"""
+_TIES = f"({COULD_LINK} or numbers = 1)"
 
 
 @dataclass
@@ -194,7 +196,9 @@ def judge(
     nodes = _nodes(connection, among)
     edge = connection.sql(
         f"""
-        select description_l, description_r, weight, numbers, pattern[{_BORN_AT + 1}] = '{_DIFFERENT}' as is_born_otherwise from edge
+        select description_l, description_r, weight, numbers, pattern[{_BORN_AT + 1}] <> '{_NOT_KNOWN}' as is_dated,
+            pattern[{_BORN_AT + 1}] = '{_DIFFERENT}' as is_born_otherwise
+        from edge
         {"where description_l in (from reached) and description_r in (from reached)" if only_reached else ""}
         order by description_l, description_r
         """
@@ -204,6 +208,7 @@ def judge(
         np.searchsorted(nodes.ids, edge["description_r"].to_numpy()),
         edge["weight"].to_numpy(),
         edge["numbers"].to_numpy().astype(int),
+        edge["is_dated"].to_numpy(zero_copy_only=False),
         edge["is_born_otherwise"].to_numpy(zero_copy_only=False),
     )
     found = clustering.cluster(

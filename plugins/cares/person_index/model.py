@@ -13,10 +13,11 @@ import math
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 # Each comparison: its levels from the strongest down, each an English label and the condition for it. The first that
-# holds counts. "unknown" is worth nothing: a value that is missing says neither yes nor no.
+# holds counts. "unknown" is worth nothing: a value that is missing says neither yes nor no. The conditions are written in
+# words that DuckDB and Spark share, but for those of `_ON_SPARK`.
 UNKNOWN, SAME, DIFFERENT = "not known", "the same", "different"
 COMPARISONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
     "nhs_number": (
@@ -29,7 +30,7 @@ COMPARISONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("the same", "forename_l = forename_r"),
             ("forename and surname swapped", "forename_l = surname_r and surname_l = forename_r"),
             ("a short or other form", "list_has_any(forename_families_l, forename_families_r)"),
-            ("nearly the same", "damerau_levenshtein(forename_l, forename_r) <= 1 and len(forename_l) > 1 and len(forename_r) > 1"),
+            ("nearly the same", "damerau_levenshtein(forename_l, forename_r) <= 1 and length(forename_l) > 1 and length(forename_r) > 1"),
             ("one is the other's middle name", "forename_l = middle_name_r or middle_name_l = forename_r"),
             ("begins the same", "starts_with(forename_l, forename_r) or starts_with(forename_r, forename_l)"),
             ("sounds alike", "jaro_winkler_similarity(forename_l, forename_r) >= 0.85"),
@@ -43,7 +44,7 @@ COMPARISONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("the same", "surname_l = surname_r"),
             ("swapped with the forename", "forename_l = surname_r and surname_l = forename_r"),
             ("nearly the same", "damerau_levenshtein(surname_l, surname_r) <= 1"),
-            ("one part of a double name", "list_contains(surname_names_l, surname_r) or list_contains(surname_names_r, surname_l)"
+            ("one part of a double name", "array_contains(surname_names_l, surname_r) or array_contains(surname_names_r, surname_l)"
              " or list_has_any(surname_names_l, surname_names_r)"),
             ("sounds alike", "jaro_winkler_similarity(surname_l, surname_r) >= 0.88"),
         ],
@@ -59,12 +60,12 @@ COMPARISONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "born_l is null or born_r is null",
         [
             ("the same", "born_l = born_r"),
-            ("day and month swapped", "born_l[1:4] = born_r[1:4] and born_l[5:6] = born_r[7:8] and born_l[7:8] = born_r[5:6]"),
+            ("day and month swapped", "substring(born_l, 1, 4) = substring(born_r, 1, 4) and substring(born_l, 5, 2) = substring(born_r, 7, 2) and substring(born_l, 7, 2) = substring(born_r, 5, 2)"),
             ("one digit differs", "damerau_levenshtein(born_l, born_r) <= 1"),
-            ("the year alone, with 1 January", "born_l[1:4] = born_r[1:4] and (born_l[5:8] = '0101' or born_r[5:8] = '0101')"),
-            ("day and month, and nearly the year", "born_l[5:8] = born_r[5:8] and abs(cast(born_l[1:4] as integer) - cast(born_r[1:4] as integer)) in (1, 10)"),
-            ("two of day, month and year", "cast(born_l[1:4] = born_r[1:4] as integer) + cast(born_l[5:6] = born_r[5:6] as integer)"
-             " + cast(born_l[7:8] = born_r[7:8] as integer) = 2"),
+            ("the year alone, with 1 January", "substring(born_l, 1, 4) = substring(born_r, 1, 4) and (substring(born_l, 5, 4) = '0101' or substring(born_r, 5, 4) = '0101')"),
+            ("day and month, and nearly the year", "substring(born_l, 5, 4) = substring(born_r, 5, 4) and abs(cast(substring(born_l, 1, 4) as integer) - cast(substring(born_r, 1, 4) as integer)) in (1, 10)"),
+            ("two of day, month and year", "cast(substring(born_l, 1, 4) = substring(born_r, 1, 4) as integer) + cast(substring(born_l, 5, 2) = substring(born_r, 5, 2) as integer)"
+             " + cast(substring(born_l, 7, 2) = substring(born_r, 7, 2) as integer) = 2"),
         ],
     ),
     "sex": ("sex_l is null or sex_r is null", [("the same", "sex_l = sex_r")]),
@@ -97,6 +98,8 @@ NHS_NUMBER_WEIGHTS = {SAME: (0.995, 1e-8), DIFFERENT: (0.005, 1.0)}
 # Levels that say again what another comparison has said: they add nothing of their own.
 SAID_BEFORE = {"surname": "swapped with the forename"}
 SHIPPED = "model.json"
+# What Spark, with the functions that Splink brings along for it, calls the functions of DuckDB.
+_ON_SPARK = {"jaro_winkler_similarity": "jaro_winkler", "list_has_any": "arrays_overlap", "starts_with": "startswith"}
 # How many others of the same person a description has, and below how many descriptions a table says nothing of chance.
 PAIRS_OF_A_DESCRIPTION, FEWEST_TO_COUNT = 3.0, 10_000
 
@@ -108,14 +111,14 @@ class Model:
     `prior` is the probability that two records drawn at random are one person. `corrections` maps a pattern (the levels
     of all comparisons but the NHS number, as digits in their order) to log2 odds to be added, and how many pairs it was
     learned from. `left_over` are the log2 odds to be added for a record that was linked to nobody at first: most people
-    have other records, so it is likely somebody's.
+    have other records, so it is likely somebody's: with a birth date, and without.
     """
 
     version: str
     prior: float
     weights: dict[str, dict[str, tuple[float, float]]]
     corrections: dict[str, tuple[float, int]] = field(default_factory=dict)
-    left_over: float = 0.0
+    left_over: tuple[float, float] = (0.0, 0.0)
     same_source: float = 0.0
     are_birth_dates_sure: bool = True
     trained_on: int = 0
@@ -137,7 +140,7 @@ class Model:
                 told["prior"],
                 weights,
                 corrections,
-                told["left_over"],
+                tuple(told["left_over"]),
                 told["same_source"],
                 told["are_birth_dates_sure"],
                 told["trained_on"],
@@ -171,8 +174,8 @@ class Model:
         taken for a part of a larger one."""
         return max(PAIRS_OF_A_DESCRIPTION / max(descriptions, FEWEST_TO_COUNT), 1e-9)
 
-    def settings(self) -> dict[str, Any]:
-        """The model as Splink's settings, a plain dictionary."""
+    def settings(self, dialect: Literal["duckdb", "spark"] = "duckdb") -> dict[str, Any]:
+        """The model as Splink's settings for one of its databases, a plain dictionary."""
         return {
             "link_type": "dedupe_only",
             "unique_id_column_name": "description_id",
@@ -180,14 +183,16 @@ class Model:
             "blocking_rules_to_generate_predictions": [],
             "retain_matching_columns": True,
             "retain_intermediate_calculation_columns": False,
-            "comparisons": [self._comparison(name) for name in COMPARISONS],
+            "comparisons": [self._comparison(name, _ON_SPARK if dialect == "spark" else {}) for name in COMPARISONS],
         }
 
-    def _comparison(self, name: str) -> dict[str, Any]:
+    def _comparison(self, name: str, other_names: dict[str, str]) -> dict[str, Any]:
         unknown, levels = COMPARISONS[name]
         learned = self.weights.get(name, {})
 
         def weighed(label: str, condition: str) -> dict[str, Any]:
+            for function, other in other_names.items():
+                condition = condition.replace(f"{function}(", f"{other}(")
             level: dict[str, Any] = {"sql_condition": condition, "label_for_charts": label}
             if label in learned:
                 level["m_probability"], level["u_probability"] = learned[label]

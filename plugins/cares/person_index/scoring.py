@@ -48,6 +48,9 @@ ALIKE_WITHOUT_NUMBERS = (
     ("postcode", "forename[1]"),
     ("postcode", "surname[1]"),
     ("postcode", "house"),
+    ("street", "surname[1:2]"),
+    ("born", "least(forename[1], surname[1])", "greatest(forename[1], surname[1])"),
+    ("postcode", "least(forename[1], surname[1])", "greatest(forename[1], surname[1])"),
     ("forename[1:3]", "surname[1:2]"),
     ("surname[1:3]", "forename[1:2]"),
 )
@@ -56,6 +59,7 @@ ALIKE_THOUGH_NUMBERS_DIFFER = (
     ("forename", "born", "postcode"),
     ("forename", "surname", "house", "street"),
 )
+PAIRS_AT_A_TIME = 2_000_000
 SAME_NUMBER = ("nhs_number",)
 SAME_NAME = ("forename", "surname")
 BORN_NEARBY = ("born", "sector")
@@ -169,46 +173,58 @@ def add_frequencies(connection: duckdb.DuckDBPyConnection, descriptions: str = "
     )
 
 
-def weigh_candidates(connection: duckdb.DuckDBPyConnection, model: Model) -> None:
+def weigh_candidates(connection: duckdb.DuckDBPyConnection, model: Model, pairs_at_a_time: int = PAIRS_AT_A_TIME) -> None:
     """Make the table `weighed` (description_l, description_r, weight, numbers, pattern) of the table `candidate`.
 
     `weight` is the log2 odds of one person, the NHS numbers left aside: Splink's sum and the correction of its `pattern`
-    (the levels of the comparisons but the NHS number, a letter each). Pairs of which only names are known are left out. `numbers` says whether the numbers are the same (1),
-    different (0), or not both known (-1).
+    (the levels of the comparisons but the NHS number, a letter each). Pairs of which only names are known are left out.
+    `numbers` says whether the numbers are the same (1), different (0), or not both known (-1). Splink's tables are wide: no
+    more than about `pairs_at_a_time` are compared before their weights are put away, so that memory is enough for any
+    number of pairs.
     """
+    pairs = connection.execute("select count(*) from candidate").fetchall()[0][0]
+    parts = max(1, math.ceil(pairs / pairs_at_a_time))
     connection.register("correction", _corrections(model))
     number_weights = model.number_weights()
     pattern = " || ".join(f"chr(cast(98 + gamma_{name} as integer))" for name in COMPARISONS if name != "nhs_number")
-    scored = predict(connection, model)
     connection.execute(
-        f"""
-        create or replace temporary table weighed as
-        with scored as (
-            select
-                description_id_l as description_l,
-                description_id_r as description_r,
-                match_weight - case gamma_nhs_number when 1 then {number_weights[1]} when 0 then {number_weights[0]} else 0 end as weight,
-                cast(gamma_nhs_number as tinyint) as numbers,
-                {pattern} as pattern
-            from {scored.physical_name}
-        )
-        select description_l, description_r, weight + coalesce(correction.bits, 0) as weight, numbers, pattern
-        from scored
-        left join correction using (pattern)
-        where numbers >= 0 or {" or ".join(f"pattern[{_LETTER[name]}] <> '{_UNKNOWN_LETTER}'" for name in BESIDES_NAMES)}
-        """
+        """create or replace temporary table weighed
+           (description_l bigint, description_r bigint, weight double, numbers tinyint, pattern varchar)"""
     )
-    scored.drop_table_from_database_and_remove_from_cache()
+    for part in range(parts):
+        # The pairs of one description on the left stay together, so that each part looks up a share of them only.
+        scored = predict(connection, model, among=f"where join_key_l % {parts} = {part}")
+        connection.execute(
+            f"""
+            insert into weighed
+            with scored as (
+                select
+                    description_id_l as description_l,
+                    description_id_r as description_r,
+                    match_weight - case gamma_nhs_number when 1 then {number_weights[1]} when 0 then {number_weights[0]} else 0 end as weight,
+                    cast(gamma_nhs_number as tinyint) as numbers,
+                    {pattern} as pattern
+                from {scored.physical_name}
+            )
+            select description_l, description_r, weight + coalesce(correction.bits, 0) as weight, numbers, pattern
+            from scored
+            left join correction using (pattern)
+            where numbers >= 0 or {" or ".join(f"pattern[{_LETTER[name]}] <> '{_UNKNOWN_LETTER}'" for name in BESIDES_NAMES)}
+            """
+        )
+        scored.drop_table_from_database_and_remove_from_cache()
     connection.unregister("correction")
 
 
-def predict(connection: duckdb.DuckDBPyConnection, model: Model, with_steps: bool = False) -> SplinkDataFrame:
-    """Splink's own scores of the table `candidate`; `with_steps` what each comparison adds, too."""
+def predict(connection: duckdb.DuckDBPyConnection, model: Model, with_steps: bool = False, among: str = "") -> SplinkDataFrame:
+    """Splink's own scores of the table `candidate`; `with_steps` what each comparison adds, too; `among` is a condition on it."""
     api = DuckDBAPI(connection)
     linker = Linker(
         api.register("comparable"), model.settings() | {"retain_intermediate_calculation_columns": with_steps}, log_level=None
     )
-    connection.execute("create or replace temporary view candidate_with_key as select *, '0' as match_key from candidate")
+    connection.execute(
+        f"create or replace temporary view candidate_with_key as select *, '0' as match_key from candidate {among}"
+    )
     linker.table_management.register_blocked_pairs_for_predict(api.register("candidate_with_key"))
     return linker.inference.predict(warning_mode="never")
 

@@ -46,6 +46,9 @@ SURE_FROM = 10.0
 CERTAIN_FROM, LEAST_WRONG_NUMBERS = 18.0, 0.0005
 
 
+_BORN_AT = [name for name in COMPARISONS if name != "nhs_number"].index("born_on") + 1
+
+
 def train(connection: duckdb.DuckDBPyConnection, before: Model, version: str | None = None) -> Model:
     """Learn a model from the tables `description` and `comparable`, starting from the one `before`.
 
@@ -257,7 +260,9 @@ def _same_source_without_numbers(connection: duckdb.DuckDBPyConnection, model: M
     )
 
 
-def _corrections(connection: duckdb.DuckDBPyConnection, model: Model, one_in: int) -> tuple[dict[str, tuple[float, int]], float]:
+def _corrections(
+    connection: duckdb.DuckDBPyConnection, model: Model, one_in: int
+) -> tuple[dict[str, tuple[float, int]], tuple[float, float]]:
     """For each pattern the log2 odds to be added so that as many of its pairs are one person as their numbers say.
 
     And what is to be added for who is left over: somebody whose record, were its number not known, would have been linked
@@ -293,10 +298,12 @@ def _corrections(connection: duckdb.DuckDBPyConnection, model: Model, one_in: in
     left_over = connection.execute(
         f"""
         with side as (
-            select description_l as one, description_r as other, weight + bits as weight, numbers from weighed join learned using (pattern)
+            select description_l as one, description_r as other, weight + bits as weight, numbers, pattern[{_BORN_AT}] <> 'a' as is_dated
+            from weighed join learned using (pattern)
             where description_l <> description_r
             union all
-            select description_r, description_l, weight + bits, numbers from weighed join learned using (pattern)
+            select description_r, description_l, weight + bits, numbers, pattern[{_BORN_AT}] <> 'a'
+            from weighed join learned using (pattern)
             where description_l <> description_r
         ),
         seen as (
@@ -304,15 +311,35 @@ def _corrections(connection: duckdb.DuckDBPyConnection, model: Model, one_in: in
             from side join described on description_id = one
             where cast(nhs_number[7:9] as integer) % {one_in * 2} = 0 and records = 1
         )
-        select round(weight), count(*), count(*) filter (where numbers = 1)
-        from seen where own < {LINKED_FROM} and weight between {GREY_FROM} - 6 and {LINKED_FROM}
-        group by all order by all
+        select is_dated, one, arg_max(numbers = 1, seen.weight), max(seen.weight)
+        from seen join described on description_id = other
+        where own < {LINKED_FROM} and seen.weight between {GREY_FROM} - 8 and {LINKED_FROM}
+        group by is_dated, one, nhs_number
+        order by all
         """
     ).fetchall()
-    if not left_over:
-        return corrections, 0.0
-    weights, pairs, same = (np.array(column, float) for column in zip(*left_over, strict=True))
-    return corrections, round(_correction(weights, pairs, same, wrong), 3)
+    dated, undated = (_left_over([row[1:] for row in left_over if row[0] == is_dated], wrong) for is_dated in (True, False))
+    return corrections, (dated, undated)
+
+
+def _left_over(rows: list[tuple[int, bool, float]], wrong: float) -> float:
+    """What is to be added to each weight so that as many as are theirs are expected to be, sharing out among rivals.
+
+    `rows`: who is left over, whether the other is they, and the weight; one row for each other person.
+    """
+    if not rows:
+        return 0.0
+    one = np.unique([row[0] for row in rows], return_inverse=True)[1]
+    is_same = np.array([row[1] for row in rows], bool)
+    weights = np.array([row[2] for row in rows])
+    low, high = -20.0, 20.0
+    for _ in range(40):
+        shift = (low + high) / 2
+        odds = np.exp2(weights + shift)
+        expected = (1 - wrong) * (odds / (1 + np.bincount(one, odds)[one])).sum()
+        slope = is_same.sum() - expected - shift / SPREAD_OF_CORRECTIONS**2 / math.log(2)
+        low, high = (shift, high) if slope > 0 else (low, shift)
+    return round((low + high) / 2, 3)
 
 
 def _correction(weights: np.ndarray, pairs: np.ndarray, same: np.ndarray, wrong: float) -> float:

@@ -100,7 +100,7 @@ def _kept_edges(table: str, model: Model) -> str:
     weight = f"weight + case numbers when 1 then {agree} when 0 then {differ} else 0 end"
     return f"""
         select description_l, description_r, {weight} as weight from {table}
-        where weight >= {clustering.NEVER_LINKED_BELOW} or numbers = 1 and {weight} >= {clustering.NEVER_LINKED_BELOW}
+        where {index.COULD_LINK} or numbers = 1 and {weight} >= {clustering.GREY_FROM}
     """
 
 
