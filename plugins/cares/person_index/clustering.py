@@ -11,6 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import coo_matrix
@@ -66,6 +67,11 @@ class Edges:
     is_dated: np.ndarray
     is_born_otherwise: np.ndarray
 
+    @cached_property
+    def ends(self) -> list[tuple[int, int]]:
+        """The two nodes of each edge."""
+        return list(zip(self.left.tolist(), self.right.tolist(), strict=True))
+
     @property
     def never_linked_below(self) -> np.ndarray:
         """The log2 odds that each edge needs to be of any account."""
@@ -111,18 +117,21 @@ def cluster(
         groups.join(left, right)
     refused: dict[int, str] = {}
     core = (edges.numbers == 1) & ~is_set_aside[edges.left] & ~is_set_aside[edges.right] & ~edges.is_born_otherwise
-    for at in _strongest_first(edges, total, np.flatnonzero(core)):
+    for at in _strongest_first(edges, total, np.flatnonzero(core)).tolist():
         _link(groups, edges, at, refused)
     # Those whose number is not known find their people first, and each other after: two of them may be like several
     # people, and together they would be taken for one who is like nobody else.
     if model.are_birth_dates_sure:
         number = groups.numbers()
         for at, strength in _between_groups(groups, nodes, edges, model, total):
-            if strength >= LINKED_FROM and max(number[groups.find(edges.left[at])], number[groups.find(edges.right[at])]) >= 0:
+            if (
+                strength >= LINKED_FROM
+                and max(number[groups.find(edges.ends[at][0])], number[groups.find(edges.ends[at][1])]) >= 0
+            ):
                 _link(groups, edges, at, refused, strength)
     for at, strength in _between_groups(groups, nodes, edges, model, total):
         if strength < LINKED_FROM:
-            if groups.find(edges.left[at]) != groups.find(edges.right[at]):
+            if groups.find(edges.ends[at][0]) != groups.find(edges.ends[at][1]):
                 refused[at] = GREY
             continue
         _link(groups, edges, at, refused, strength)
@@ -202,15 +211,13 @@ def _between_groups(
     # What else each side without a number may be, if it is somebody with a number.
     for side, other in ((low, high), (high, low)):
         is_open = (number[side] < 0) & ((number[other] >= 0) | (left_over is not None))
-        rivals: dict[int, float] = defaultdict(float)
-        for one, rival_odds in zip(side[is_open], odds[is_open], strict=True):
-            rivals[one] += rival_odds
-        for at in np.flatnonzero(is_open):
-            strength[at] -= np.log2(1 + max(0.0, rivals[side[at]] - odds[at]))
+        rivals = np.bincount(side[is_open], odds[is_open], minlength=len(labels))[side[is_open]] - odds[is_open]
+        strength[is_open] -= np.log2(1 + np.maximum(0.0, rivals))
     ranked = np.lexsort((edges.right[speaking], edges.left[speaking], -strength))
     if left_over is not None:
         ranked = ranked[(number[low[ranked]] < 0) | (number[high[ranked]] < 0)]
-    return [(int(speaking[at]), float(strength[at])) for at in ranked if strength[at] >= GREY_FROM]
+    ranked = ranked[strength[ranked] >= GREY_FROM]
+    return list(zip(speaking[ranked].tolist(), strength[ranked].tolist(), strict=True))
 
 
 def _link_left_over(
@@ -232,11 +239,11 @@ def _odds_of_a_partner(alone: float) -> float:
 
 
 def _link(groups: _Groups, edges: Edges, at: int, refused: dict[int, str], strength: float = math.inf) -> None:
-    guard = groups.try_join(int(edges.left[at]), int(edges.right[at]), strength)
+    guard = groups.try_join(*edges.ends[at], strength)
     if guard:
-        refused[int(at)] = guard
+        refused[at] = guard
     else:
-        refused.pop(int(at), None)
+        refused.pop(at, None)
 
 
 class _Groups:
@@ -248,10 +255,11 @@ class _Groups:
         self._sources = nodes.sources.tolist()
         self._same_source = model.same_source
         self._is_changed = nodes.is_changed.tolist()
-        self._born: list[Counter[int] | None] = [
-            Counter({born: records}) if born >= 0 and model.are_birth_dates_sure else None
-            for born, records in zip(nodes.born.tolist(), nodes.records.tolist(), strict=True)
-        ]
+        # A group's dates are counted when it meets another; until then it has its own, or -1 for none.
+        self._born: list[int | Counter[int]] = (
+            nodes.born if model.are_birth_dates_sure else np.full(len(nodes.born), -1)
+        ).tolist()
+        self._records = nodes.records.tolist()
         self._foes: dict[int, set[int]] = defaultdict(set)
         for left, right in must_not_link:
             self._foes[left].add(right)
@@ -265,7 +273,11 @@ class _Groups:
         return node
 
     def labels(self) -> np.ndarray:
-        return np.array([self.find(node) for node in range(len(self._parent))], int)
+        """Each node's group, by the number of one of its nodes."""
+        parent = np.array(self._parent, int)
+        while (parent[parent] != parent).any():
+            parent = parent[parent]
+        return parent
 
     def numbers(self) -> np.ndarray:
         return np.array(self._number, int)
@@ -279,8 +291,8 @@ class _Groups:
         self._is_changed[left] |= self._is_changed[right]
         if self._number[left] < 0:
             self._number[left] = self._number[right]
-        if self._born[right]:
-            self._born[left] = (self._born[left] or Counter()) + self._born[right]
+        if self._born[right] != -1:
+            self._born[left] = self._dates(left) + self._dates(right)
         if right in self._foes:
             self._foes[left] |= self._foes.pop(right)
 
@@ -297,7 +309,11 @@ class _Groups:
             return TWO_NUMBERS
         if left in self._foes and any(self.find(foe) == right for foe in self._foes[left]):
             return MUST_NOT_LINK
-        if self._born[left] and self._born[right] and not could_be_one_date(self._main_date(left), self._main_date(right)):
+        if (
+            self._born[left] != -1
+            and self._born[right] != -1
+            and not could_be_one_date(self._main_date(left), self._main_date(right))
+        ):
             return BIRTH_DATES
         if math.isfinite(strength) and (self._is_changed[left] or self._is_changed[right]):
             return GREY
@@ -306,10 +322,15 @@ class _Groups:
         self.join(left, right)
         return None
 
+    def _dates(self, group: int) -> Counter[int]:
+        born = self._born[group]
+        if isinstance(born, Counter):
+            return born
+        return Counter({born: self._records[group]} if born >= 0 else {})
+
     def _main_date(self, group: int) -> int:
-        dates = self._born[group]
-        assert dates
-        return min(dates, key=lambda date: (-dates[date], date))
+        born = self._born[group]
+        return min(born, key=lambda date: (-born[date], date)) if isinstance(born, Counter) else born
 
 
 def could_be_one_date(one: int, other: int) -> bool:
