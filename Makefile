@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/installed
 VALIDATOR := .venv-903
 SERVERS := .venv-servers
+SPARK := .venv-spark
 PYTHONS := python3 python3.13 python3.12 python3.11
 
 # No library may report to its makers; uv takes the Python that is here and the system's certificates.
@@ -17,7 +18,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo up down test faults parity lint lock bench clean
+.PHONY: help demo up down test faults parity spark lint lock bench clean
 
 help: ## list what can be done
 	@echo 'make demo starts here: a made-up borough, from its files to the linked care dataset.'
@@ -41,6 +42,9 @@ faults: $(INSTALLED) $(SERVERS)/installed ## put every fault on the list through
 parity: $(INSTALLED) $(VALIDATOR)/installed ## compare our SSDA903 rules with the public validator's (needs Python 3.11; minutes)
 	@$(BIN)/python -m pytest --override-ini addopts='--import-mode=importlib --strict-markers -ra' tests/parity
 
+spark: $(INSTALLED) $(SPARK)/installed ## weigh the same pairs with Splink on Spark (needs Java; minutes)
+	@$(BIN)/python -m pytest --override-ini addopts='--import-mode=importlib --strict-markers -ra' tests/spark
+
 lint: $(INSTALLED) ## check style, types, who imports whom, and docker-compose.yml
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
@@ -58,10 +62,12 @@ lock: $(INSTALLED) ## choose the newest allowed version of every package again
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file tests/parity/requirements.lock tests/parity/requirements.in
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file tests/transports/requirements.lock tests/transports/requirements.in
+	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-emit-index-url --no-annotate --no-header --quiet --output-file tests/spark/requirements.lock tests/spark/requirements.in
 
 clean: down ## stop everything, remove the environment and caches; var/ with your data stays
 	@if [ -e $(INSTALLED) ]; then $(BIN)/cares warehouse stop; fi
-	rm -rf $(VENV) $(VALIDATOR) $(SERVERS) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
+	rm -rf $(VENV) $(VALIDATOR) $(SERVERS) $(SPARK) .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache dbt_project/target dbt_project/logs
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 	rm -rf plugins/*.egg-info
 
@@ -121,4 +127,12 @@ $(SERVERS)/installed: tests/transports/requirements.lock | $(INSTALLED)
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SERVERS) && \
 	{ $(BIN)/uv pip sync --quiet --python $(SERVERS)/bin/python --require-hashes tests/transports/requirements.lock || \
 		$(BIN)/python -m pip --python $(SERVERS)/bin/python install --quiet --no-deps --require-hashes -r tests/transports/requirements.lock; }
+	@touch $@
+
+# PySpark alone is half as large as all that the project needs, and only one test asks for it.
+$(SPARK)/installed: tests/spark/requirements.lock | $(INSTALLED)
+	@$(WITH_CACHE); \
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(SPARK) && \
+	{ $(BIN)/uv pip sync --quiet --python $(SPARK)/bin/python --require-hashes tests/spark/requirements.lock || \
+		$(BIN)/python -m pip --python $(SPARK)/bin/python install --quiet --no-deps --require-hashes -r tests/spark/requirements.lock; }
 	@touch $@

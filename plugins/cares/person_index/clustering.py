@@ -117,17 +117,18 @@ def cluster(
         groups.join(left, right)
     refused: dict[int, str] = {}
     core = (edges.numbers == 1) & ~is_set_aside[edges.left] & ~is_set_aside[edges.right] & ~edges.is_born_otherwise
+    groups.join_plain_numbers()
+    labels = groups.labels()
+    core &= labels[edges.left] != labels[edges.right]
     for at in _strongest_first(edges, total, np.flatnonzero(core)).tolist():
         _link(groups, edges, at, refused)
     # Those whose number is not known find their people first, and each other after: two of them may be like several
     # people, and together they would be taken for one who is like nobody else.
     if model.are_birth_dates_sure:
-        number = groups.numbers()
+        is_numbered = groups.numbers()[groups.labels()] >= 0
         for at, strength in _between_groups(groups, nodes, edges, model, total):
-            if (
-                strength >= LINKED_FROM
-                and max(number[groups.find(edges.ends[at][0])], number[groups.find(edges.ends[at][1])]) >= 0
-            ):
+            left, right = edges.ends[at]
+            if strength >= LINKED_FROM and (is_numbered[left] or is_numbered[right]):
                 _link(groups, edges, at, refused, strength)
     for at, strength in _between_groups(groups, nodes, edges, model, total):
         if strength < LINKED_FROM:
@@ -255,11 +256,11 @@ class _Groups:
         self._sources = nodes.sources.tolist()
         self._same_source = model.same_source
         self._is_changed = nodes.is_changed.tolist()
-        # A group's dates are counted when it meets another; until then it has its own, or -1 for none.
+        # The date on which a group's records agree, or -1 for none, and how many have one; each date's records where they differ.
         self._born: list[int | Counter[int]] = (
             nodes.born if model.are_birth_dates_sure else np.full(len(nodes.born), -1)
         ).tolist()
-        self._records = nodes.records.tolist()
+        self._dated = nodes.records.tolist()
         self._foes: dict[int, set[int]] = defaultdict(set)
         for left, right in must_not_link:
             self._foes[left].add(right)
@@ -291,16 +292,38 @@ class _Groups:
         self._is_changed[left] |= self._is_changed[right]
         if self._number[left] < 0:
             self._number[left] = self._number[right]
-        if self._born[right] != -1:
-            self._born[left] = self._dates(left) + self._dates(right)
+        self._add_dates(left, right)
         if right in self._foes:
             self._foes[left] |= self._foes.pop(right)
+
+    def join_plain_numbers(self) -> None:
+        """Join all who have one number in force and one birth date, where nothing else was said of them: no guard could object."""
+        number, parent = self.numbers(), np.array(self._parent, int)
+        born = np.array([-1 if isinstance(date, Counter) else date for date in self._born], int)
+        is_spoken_of = np.zeros(len(number), bool)
+        is_spoken_of[np.flatnonzero(parent != np.arange(len(parent)))] = True
+        is_spoken_of[parent[is_spoken_of]] = True
+        is_spoken_of[np.array(list(self._foes), int)] = True
+        holders = np.flatnonzero(number >= 0)
+        if not len(holders):
+            return
+        holders = holders[np.argsort(number[holders], kind="stable")]
+        starts = np.flatnonzero(np.r_[True, np.diff(number[holders]) != 0])
+        earliest = np.minimum.reduceat(np.where(born[holders] < 0, np.iinfo(int).max, born[holders]), starts)
+        latest = np.maximum.reduceat(born[holders], starts)
+        is_plain = ~np.logical_or.reduceat(is_spoken_of[holders], starts) & ((latest < 0) | (earliest == latest))
+        ends = np.r_[starts[1:], len(holders)]
+        for start, end in zip(starts[is_plain].tolist(), ends[is_plain].tolist(), strict=True):
+            first, *others = holders[start:end].tolist()
+            for other in others:
+                self.join(first, other)
 
     def try_join(self, left: int, right: int, strength: float) -> str | None:
         """Join two groups, or say which guard is in the way.
 
         Whose identity may have been changed is known by numbers and by what people decide, never by likeness: it could be
-        somebody's old name that is found. A source seldom has two records of one person, so a link between two groups that it knows must be stronger.
+        somebody's old name that is found. A source seldom has two records of one person, so a link between two groups
+        that it knows must be stronger.
         """
         left, right = self.find(left), self.find(right)
         if left == right:
@@ -309,11 +332,8 @@ class _Groups:
             return TWO_NUMBERS
         if left in self._foes and any(self.find(foe) == right for foe in self._foes[left]):
             return MUST_NOT_LINK
-        if (
-            self._born[left] != -1
-            and self._born[right] != -1
-            and not could_be_one_date(self._main_date(left), self._main_date(right))
-        ):
+        born, other = self._born[left], self._born[right]
+        if born != other and born != -1 and other != -1 and not could_be_one_date(_main(born), _main(other)):
             return BIRTH_DATES
         if math.isfinite(strength) and (self._is_changed[left] or self._is_changed[right]):
             return GREY
@@ -322,15 +342,25 @@ class _Groups:
         self.join(left, right)
         return None
 
-    def _dates(self, group: int) -> Counter[int]:
-        born = self._born[group]
-        if isinstance(born, Counter):
-            return born
-        return Counter({born: self._records[group]} if born >= 0 else {})
+    def _add_dates(self, group: int, other: int) -> None:
+        born, more = self._born[group], self._born[other]
+        if more == -1:
+            return
+        if born == -1:
+            self._born[group], self._dated[group] = more, self._dated[other]
+        elif born == more and not isinstance(born, Counter):
+            self._dated[group] += self._dated[other]
+        else:
+            self._born[group] = self._counted(group) + self._counted(other)
 
-    def _main_date(self, group: int) -> int:
+    def _counted(self, group: int) -> Counter[int]:
         born = self._born[group]
-        return min(born, key=lambda date: (-born[date], date)) if isinstance(born, Counter) else born
+        return born if isinstance(born, Counter) else Counter({born: self._dated[group]})
+
+
+def _main(born: int | Counter[int]) -> int:
+    """The date that most records of a group have; of several the first."""
+    return min(born, key=lambda date: (-born[date], date)) if isinstance(born, Counter) else born
 
 
 def could_be_one_date(one: int, other: int) -> bool:

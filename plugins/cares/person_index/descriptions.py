@@ -208,8 +208,7 @@ placed as (
 select
     raw,
     nullif(array_to_string(numbers, '/'), '') as house,
-    coalesce(words[last_number + 1], case when len(numbers) = 0 then words[1] end) as street,
-    list_distinct(list_filter(words, lambda word: not word similar to '[0-9]+[A-Z]?')) as words
+    coalesce(words[last_number + 1], case when len(numbers) = 0 then words[1] end) as street
 from placed
 where len(words) > 0
 """
@@ -247,7 +246,6 @@ with cleaned as (
         case upper(left(trim(as_sent.sex), 1)) when 'M' then 'M' when '1' then 'M' when 'F' then 'F' when '2' then 'F' end as sex,
         address.house,
         address.street,
-        address.words as address_words,
         case
             when postcode_letters similar to 'ZZ99.*' then null
             when len(postcode_letters) between 3 and 8 then postcode_letters
@@ -274,7 +272,7 @@ select
     *,
     -- Who is described so thinly that the words may fit several people is a description of its own.
     cast(md5_number_lower(concat_ws('|', {", ".join(f"coalesce(cast({column} as varchar), '')" for column in COMPARABLE)},
-        array_to_string(surname_parts, ' '), array_to_string(address_words, ' '),
+        array_to_string(surname_parts, ' '),
         -- An earlier number ties its record to others that had it, but separates nobody: it is not the number in force.
         case when not is_current and nhs_number is not null then 'earlier' end,
         case
@@ -290,11 +288,11 @@ from cleaned
 
 _DESCRIPTIONS = f"""
 create or replace table description as
-with one as (
-    select description_id, {", ".join(f"any_value({column}) as {column}" for column in COMPARABLE)},
-        any_value(surname_parts) as surname_parts, any_value(address_words) as address_words
+with example as (select min(rowid) as place from described_row group by description_id),
+one as (
+    select description_id, {", ".join(COMPARABLE)}, surname_parts
     from described_row
-    group by description_id
+    where rowid in (select place from example)
 )
 select
     one.*,

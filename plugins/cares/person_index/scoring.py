@@ -59,7 +59,6 @@ ALIKE_THOUGH_NUMBERS_DIFFER = (
     ("forename", "born", "postcode"),
     ("forename", "surname", "house", "street"),
 )
-PAIRS_AT_A_TIME = 2_000_000
 SAME_NUMBER = ("nhs_number",)
 SAME_NAME = ("forename", "surname")
 BORN_NEARBY = ("born", "sector")
@@ -72,6 +71,8 @@ _UNKNOWN_LETTER = "a"
 _RULES = tuple(
     dict.fromkeys((SAME_NUMBER, *ALIKE, *ALIKE_WITHOUT_NUMBERS, *ALIKE_THOUGH_NUMBERS_DIFFER, SAME_NAME, BORN_NEARBY, *SWAPPED))
 )
+# So many pairs take about 1 GB while they are compared.
+PAIRS_AT_A_TIME = 2_000_000
 
 
 def has_numbers(connection: duckdb.DuckDBPyConnection) -> bool:

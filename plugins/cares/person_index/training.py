@@ -21,8 +21,8 @@ from cares.person_index.model import COMPARISONS, DIFFERENT, FREQUENCY_COLUMN, L
 
 Weights = dict[str, dict[str, tuple[float, float]]]
 
-PAIRS_TO_LEARN_FROM = 60_000
-PAIRS_DRAWN_BY_CHANCE = 300_000
+PAIRS_TO_LEARN_FROM = 40_000
+PAIRS_DRAWN_BY_CHANCE = 150_000
 CANDIDATES_TO_LEARN_FROM = 1_000_000
 # Rounds of expectation maximisation; it settles in fewer.
 ROUNDS = 12
@@ -89,7 +89,7 @@ def _weights(connection: duckdb.DuckDBPyConnection, model: Model, one_in: int) -
     """The weights by pairs whose NHS numbers are the same, and by pairs drawn by chance whose numbers are not."""
     # Two records in the same words are a pair like any other: agreements would seem rarer than they are without them.
     connection.execute(
-        """create or replace temporary view described as
+        """create or replace temporary table described as
            select * from description join (select description_id, count(*) as records from record_description group by 1) using (description_id)"""
     )
     connection.execute(

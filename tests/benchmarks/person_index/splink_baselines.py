@@ -147,8 +147,7 @@ def tuned(connection: duckdb.DuckDBPyConnection, person: pd.DataFrame | None) ->
     """The cluster of each record, by the best that Splink and a guard do; given the people, other thresholds are tried."""
     _clean(connection)
     linker = Linker(DuckDBAPI(connection).register("cleaned"), _tuned_settings(connection), log_level=None)
-    count = _number(connection, "select count(*) from cleaned")
-    linker.training.estimate_u_using_random_sampling(max_pairs=1e7 if count > FEW else 1e6, seed=1)
+    linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=1)
     if _has_nhs_numbers(connection, "cleaned"):
         linker.training.estimate_m_from_label_column("nhs_number")
     else:
