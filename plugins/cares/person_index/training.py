@@ -21,8 +21,8 @@ from cares.person_index.model import COMPARISONS, DIFFERENT, FREQUENCY_COLUMN, L
 
 Weights = dict[str, dict[str, tuple[float, float]]]
 
-PAIRS_TO_LEARN_FROM = 40_000
-PAIRS_DRAWN_BY_CHANCE = 150_000
+PAIRS_TO_LEARN_FROM = 60_000
+PAIRS_DRAWN_BY_CHANCE = 200_000
 CANDIDATES_TO_LEARN_FROM = 1_000_000
 # Rounds of expectation maximisation; it settles in fewer.
 ROUNDS = 12
@@ -38,7 +38,7 @@ FEWEST_DESCRIPTIONS = 500
 FEWEST_FOR_A_PRIOR = 1_000
 # No more copies of a pair are learned from than this.
 PAIRS_OF_ONE_DESCRIPTION = 50
-# How far, in log2 odds, a correction may lie from nought before many pairs have spoken for it.
+# How far, in log2 odds, a correction may lie from the one before until many pairs have spoken for it.
 SPREAD_OF_CORRECTIONS = 3.0
 # Without numbers, pairs from here up are taken to be one person.
 SURE_FROM = 10.0
@@ -290,10 +290,14 @@ def _corrections(
     wrong = (
         max(LEAST_WRONG_NUMBERS, 1 - same[certain].sum() / max(pairs[certain].sum(), 1)) if certain.any() else LEAST_WRONG_NUMBERS
     )
-    corrections = {}
+    corrections = dict(model.corrections)
     for pattern in np.unique(patterns):
         of = patterns == pattern
-        corrections[str(pattern)] = (round(_correction(weights[of], pairs[of], same[of], wrong), 3), int(pairs[of].sum()))
+        known = model.corrections.get(str(pattern), (0.0, 0))[0]
+        corrections[str(pattern)] = (
+            round(_correction(weights[of], pairs[of], same[of], wrong, known), 3),
+            int(pairs[of].sum()),
+        )
     connection.register("learned", pa.table({"pattern": list(corrections), "bits": [bits for bits, _ in corrections.values()]}))
     left_over = connection.execute(
         f"""
@@ -342,8 +346,8 @@ def _left_over(rows: list[tuple[int, bool, float]], wrong: float) -> float:
     return round((low + high) / 2, 3)
 
 
-def _correction(weights: np.ndarray, pairs: np.ndarray, same: np.ndarray, wrong: float) -> float:
-    """The shift of log2 odds under which as many pairs are expected to be one person as their numbers say, held near nought.
+def _correction(weights: np.ndarray, pairs: np.ndarray, same: np.ndarray, wrong: float, known: float) -> float:
+    """The shift of log2 odds under which as many pairs are expected to be one person as their numbers say, held near what is known.
 
     `wrong` is the share of pairs of one person whose numbers differ because one of them is somebody else's.
     """
@@ -352,6 +356,6 @@ def _correction(weights: np.ndarray, pairs: np.ndarray, same: np.ndarray, wrong:
     for _ in range(50):
         shift = (low + high) / 2
         expected = (1 - wrong) * (pairs / (1 + np.exp2(np.clip(-(weights + shift), -500, 500)))).sum()
-        slope = observed - expected - shift / SPREAD_OF_CORRECTIONS**2 / math.log(2)
+        slope = observed - expected - (shift - known) / SPREAD_OF_CORRECTIONS**2 / math.log(2)
         low, high = (shift, high) if slope > 0 else (low, shift)
     return (low + high) / 2
