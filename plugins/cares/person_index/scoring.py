@@ -30,7 +30,7 @@ ALIKE = (
     ("postcode", "forename"),
     ("postcode", "surname", "forename[1]"),
     ("uprn", "forename[1]"),
-    ("house", "street", "forename[1]"),
+    ("house", "street", "forename[1]", "surname[1]"),
     ("phone", "forename[1]"),
 )
 # Where nobody's number is known, nothing ties a person's records together but what they say: more is tried.
