@@ -98,6 +98,11 @@ def town(warehouse_of_module: FreshWarehouse) -> Iterator[FreshWarehouse]:
                    values (%s, %s, %s, %s, %s, %s, %s, 'x', 'x', 'x', true)""",
                 EVERYBODY,
             )
+        connection.execute(
+            """create table if not exists intermediate.int_person_records as
+               select person_record_id, organisation, source, person_record_id as local_person_id, cast(null as text[]) as formats
+               from intermediate.int_person_descriptions"""
+        )
         told = [{"record_id": person[0], "source": "x"} | as_columns(person) for person in EVERYBODY]
         duck.register("told", pa.Table.from_pylist(told))
         duck.execute("create table counted as select count(*) as descriptions from told")
