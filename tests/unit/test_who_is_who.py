@@ -206,3 +206,10 @@ def test_the_order_of_rows_never_matters(connection, model):
         e=ANN | {"sex": "M"},
     )
     assert persons(connection, model, people) == persons(connection, model, people[::-1])
+
+
+def test_a_telephone_that_a_home_shares_does_not_make_twins_one(connection, model):
+    """Nobody's number is known, and the two agree in all but the forename."""
+    twin = ANN | {"surname": "Oakenfull", "date_of_birth": "2011-09-03", "address": "3 Quay Street", "phone": "01744 123456"}
+    people = rows_of(rosie=twin | {"forename": "Rosie"}, harriet=twin | {"forename": "Harriet"})
+    assert persons(connection, model, people) == {frozenset({"rosie"}), frozenset({"harriet"})}

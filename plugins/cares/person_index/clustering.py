@@ -216,7 +216,9 @@ def _between_groups(
         strength[is_open] -= np.log2(1 + np.maximum(0.0, rivals))
     ranked = np.lexsort((edges.right[speaking], edges.left[speaking], -strength))
     if left_over is not None:
-        ranked = ranked[(number[low[ranked]] < 0) | (number[high[ranked]] < 0)]
+        is_open, is_other_open = number[low[ranked]] < 0, number[high[ranked]] < 0
+        # Two of whom no number tells may be twins of whom nobody else knows.
+        ranked = ranked[is_open != is_other_open if model.are_birth_dates_sure else is_open | is_other_open]
     ranked = ranked[strength[ranked] >= GREY_FROM]
     return list(zip(speaking[ranked].tolist(), strength[ranked].tolist(), strict=True))
 

@@ -84,7 +84,8 @@ COMPARISONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("the same neighbourhood", "sector_l = sector_r"),
         ],
     ),
-    "phone": ("phone_l is null or phone_r is null", [("the same", "phone_l = phone_r")]),
+    # Who share a home share its telephone, so that it says nothing more of them.
+    "phone": ("phone_l is null or phone_r is null or uprn_l = uprn_r or postcode_l = postcode_r and house_l = house_r", [("the same", "phone_l = phone_r")]),
 }  # fmt: skip
 # How common a value is counts where it agrees: two called Zbigniew are likelier one person than two called John.
 # How common a name and a birth date are in a borough, on average over people.
