@@ -25,7 +25,7 @@ GREY_FROM = -3.0
 # Below these no edge ever links, whatever is added for who is left over, so it ties nothing to anything.
 # Where no birth dates are compared, namesakes would tie half the borough together.
 NEVER_LINKED_BELOW = {"dated": -7.0, "undated": -4.0}
-
+# The log2 odds that are at most believed of somebody's having another record, where no numbers tell.
 MOST_ODDS_OF_A_PARTNER = 9.0
 
 TWO_NUMBERS, BIRTH_DATES, MUST_NOT_LINK, TWO_CANDIDATES, GREY = (
@@ -208,7 +208,7 @@ def _between_groups(
     number = groups.numbers()
     if not model.are_birth_dates_sure:
         sizes = np.bincount(labels, nodes.records, minlength=len(labels))
-        number = np.where(sizes[: len(number)] > 1, 0, -1)
+        number = np.where(sizes > 1, 0, -1)
     # What else each side without a number may be, if it is somebody with a number.
     for side, other in ((low, high), (high, low)):
         is_open = (number[side] < 0) & ((number[other] >= 0) | (left_over is not None))
@@ -302,8 +302,7 @@ class _Groups:
         """Join all who have one number in force and one birth date, where nothing else was said of them: no guard could object."""
         number, parent = self.numbers(), np.array(self._parent, int)
         born = np.array([-1 if isinstance(date, Counter) else date for date in self._born], int)
-        is_spoken_of = np.zeros(len(number), bool)
-        is_spoken_of[np.flatnonzero(parent != np.arange(len(parent)))] = True
+        is_spoken_of = parent != np.arange(len(parent))
         is_spoken_of[parent[is_spoken_of]] = True
         is_spoken_of[np.array(list(self._foes), int)] = True
         holders = np.flatnonzero(number >= 0)
