@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from cares import builds, landing, warehouse
+from cares.person_index import store as index_store
 
 TEMPLATE = "cares_template"
 # dbt writes a database's name into every model, so that reading the project anew is saved where all have one name.
@@ -57,7 +58,10 @@ def make_template(after_a_build: bool) -> None:
 
 @contextmanager
 def fresh_warehouse() -> Iterator[FreshWarehouse]:
-    """Copy the session's template, let `cares` work in the copy, and drop it."""
+    """Copy the session's template, let `cares` work in the copy, and drop it.
+
+    A working copy of the person index that another test's database left behind would not belong to this one.
+    """
     with warehouse.connect_as_administrator() as administrator:
         taken = {name for (name,) in administrator.execute("select datname from pg_database")}
     name = next(name for name in (NAME, f"{NAME}_beside", f"{NAME}_beside_both") if name not in taken)
@@ -65,6 +69,7 @@ def fresh_warehouse() -> Iterator[FreshWarehouse]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CARES_WAREHOUSE_DATABASE", name)
         warehouse.protect_databases()
+        index_store.discard()
         yield FreshWarehouse(name)
     with warehouse.connect_as_administrator() as administrator:
         administrator.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))

@@ -122,7 +122,6 @@ def town(warehouse_of_module: FreshWarehouse) -> Iterator[FreshWarehouse]:
             "update intermediate.int_person_descriptions set raw_nhs_number = '0' where person_record_id = 'council/cld/6'"
         )
     yield warehouse_of_module
-    index_store.discard()
 
 
 def keep_what_was_recognised(connection: psycopg.Connection, duck: duckdb.DuckDBPyConnection, model: Model) -> None:
