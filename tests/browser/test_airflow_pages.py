@@ -151,9 +151,16 @@ def wait_until(page: Page, task: str, state: str) -> None:
         found = page.request.get(task).json()["state"]
         if found == state:
             return
-        assert found != "failed", f"{task} failed"
+        assert found not in ("failed", "upstream_failed"), f"{task} is {found}: {failures(page, task)}"
         page.wait_for_timeout(1000)
     pytest.fail(f"{task} is {found} and not {state} after four minutes")
+
+
+def failures(page: Page, task: str) -> str:
+    """What the failed tasks of a task's run say in their logs."""
+    run = task.rpartition("/")[0]
+    failed = [one for one in page.request.get(run).json()["task_instances"] if one["state"] == "failed"]
+    return "\n".join(page.request.get(f"{run}/{one['task_id']}/logs/{one['try_number']}").text() for one in failed)
 
 
 def test_no_page_asked_another_host_for_anything(page: Page, airflow: str) -> None:
