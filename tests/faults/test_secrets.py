@@ -176,7 +176,12 @@ def test_d43_no_file_holds_a_value(run: Run, seen: Seen) -> None:
     index = settings.VAR / "person_index"
     assert index.stat().st_mode & 0o777 == 0o700
     working_copy = {index / "index.duckdb", index / "index.duckdb.wal", index / "spill"}
-    protected = {settings.VAR / "store", settings.VAR / "server" / "data", settings.VAR / "outbox of the leak test", *working_copy}
+    protected = {
+        settings.VAR / "store",
+        settings.VAR / "server" / "data",
+        settings.VAR / "outbox of the leak test",
+        *working_copy,
+    }
     searched = {
         folder.name: text_below(folder, without=protected) for folder in settings.VAR.iterdir() if folder not in protected
     }
