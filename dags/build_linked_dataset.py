@@ -15,7 +15,7 @@ from cares_pages.delivery_tasks import RETRY_WHEN_INTERRUPTED, accepted
 
 with DAG(
     "build_linked_dataset",
-    description="Staging, person index, care events, linked care, insight, publish",
+    description="Staging, person index, care events, linked care, Shared Care Record, insight, board, publish",
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 2 * * *", timezone="Europe/London"),
         assets=AssetAny(*map(accepted, contracts.load().feeds)),
@@ -57,11 +57,18 @@ with DAG(
 
         builds.publish(build)
 
+    @task
+    def check_access() -> None:
+        from cares.governance import access
+
+        access.check()
+
     build = start()
-    staging, reference, person_records, care_events, linked_care, insight = (
+    staging, reference, person_records, care_events, linked_care, shared_care_record, insight, board = (
         run_layer.override(task_id=layer)(build, layer)
-        for layer in ("staging", "reference", "person_records", "care_events", "linked_care", "insight")
+        for layer in "staging reference person_records care_events linked_care shared_care_record insight board".split()
     )
     person_index = update_person_index(build)
     nothing_is_arriving() >> build
-    staging >> reference >> person_records >> person_index >> care_events >> linked_care >> insight >> publish(build)
+    staging >> reference >> person_records >> person_index >> care_events >> linked_care
+    linked_care >> shared_care_record >> insight >> board >> publish(build) >> check_access()

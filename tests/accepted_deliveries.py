@@ -15,6 +15,11 @@ FORMAT_OF_FEED = {
     "council/childrens_person_file": ("person_file", "1"),
     "sthk/admitted_patient_care": ("apc", "1"),
     "torus/tenancies": ("housing", "1"),
+    "council/record_permissions": ("record_permissions", "1"),
+    "council/contact_cares": ("contact_cares", "1"),
+    "council/isah": ("contact_cares", "1"),
+    "gp_practices/summary": ("gp_summary", "1"),
+    "nhs_england/national_data_opt_outs": ("national_data_opt_outs", "1"),
 }
 
 
@@ -31,6 +36,13 @@ def deliver(
     table_format, version = FORMAT_OF_FEED[feed]
     label, start, end = period
     with warehouse.connect() as connection:
+        connection.execute(
+            """insert into governance.sharing_agreement (agreement, feed, purposes, signed_on, in_force_from, on_ending)
+               values ('of the tests', %(feed)s, '{direct care,planning,board reporting}', %(start)s, %(start)s, 'stop')
+               on conflict (agreement, feed) do update
+               set in_force_from = least(sharing_agreement.in_force_from, excluded.in_force_from)""",
+            {"feed": feed, "start": start},
+        )
         delivery_id = connection.execute(
             """insert into ledger.delivery (organisation, feed, format, format_version, period, period_start, period_end,
                  state, received_at, accepted_at, fingerprint)

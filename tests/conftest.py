@@ -25,8 +25,9 @@ os.environ["CARES_VAR"] = str(SESSION_VAR)
 os.environ["AIRFLOW_HOME"] = str(SESSION_VAR / "airflow")
 
 from cares import warehouse as cares_warehouse  # noqa: E402
+from cares.governance import purposes  # noqa: E402
 from finished_demo import FinishedDemo, finished_demo  # noqa: E402
-from fresh_warehouse import FreshWarehouse, fresh_warehouse, make_template  # noqa: E402
+from fresh_warehouse import OUR_REGISTER, FreshWarehouse, fresh_warehouse, make_template  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +55,12 @@ def warehouse_of_module(warehouse_server: None) -> Iterator[FreshWarehouse]:
     """A fresh database for all tests of a module; a test uses this one or `warehouse`, not both."""
     with fresh_warehouse() as fresh:
         yield fresh
+
+
+@pytest.fixture
+def with_our_register(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opt-outs are obeyed, and groups have their smallest size, as `expectations/governance/purposes.yml` says."""
+    monkeypatch.setattr(purposes, "REGISTER", OUR_REGISTER)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cares import settings
 
-FORMATS = ("apc", "cld", "housing", "person_file", "ssda903")
+# Nobody of these sends GP summaries; what withdraws an opt-out is read from their code lists all the same.
+FORMATS = ("apc", "cld", "gp_summary", "housing", "person_file", "ssda903")
 FEEDS = {
     "council": ("adult_social_care.yml", "childrens_person_file.yml", "looked_after_children.yml"),
     "sthk": ("admitted_patient_care.yml",),

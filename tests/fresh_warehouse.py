@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from cares import builds, landing, warehouse
+from cares import builds, landing, settings, warehouse
+from cares.governance import purposes
 from cares.person_index import store as index_store
 
 TEMPLATE = "cares_template"
 # dbt writes a database's name into every model, so that reading the project anew is saved where all have one name.
 NAME = "cares_test"
+OUR_REGISTER = purposes.REGISTER
+# Tests of anything but privacy need no list of opt-outs; those of privacy say `with_our_register`.
+REGISTER_WITHOUT_OPT_OUTS = Path(__file__).with_name("purposes_without_opt_outs.yml")
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ def make_template(after_a_build: bool) -> None:
     """
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CARES_WAREHOUSE_DATABASE", NAME)
+        environment.setattr(purposes, "REGISTER", REGISTER_WITHOUT_OPT_OUTS)
         warehouse.ensure_ready()
         landing.prepare()
         if after_a_build:
@@ -68,6 +75,9 @@ def fresh_warehouse() -> Iterator[FreshWarehouse]:
     warehouse.create_database(name, template=TEMPLATE)
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("CARES_WAREHOUSE_DATABASE", name)
+        environment.setattr(purposes, "REGISTER", REGISTER_WITHOUT_OPT_OUTS)
+        # Each database has an audit of its own, and so its own anchors.
+        environment.setenv("CARES_AUDIT_ANCHORS", tempfile.mkdtemp(prefix="anchors-", dir=settings.VAR))
         warehouse.protect_databases()
         index_store.discard()
         yield FreshWarehouse(name)

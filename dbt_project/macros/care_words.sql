@@ -96,12 +96,3 @@ end
 {% macro month_of(column) -%}
 cast(date_trunc('month', {{ column }}) as date)
 {%- endmacro %}
-
-
-{#- A count as analysts may read it: null for 1 to 7, others to the nearest 5, so that no difference of two of them gives
-    a small one away. -#}
-{% macro rounded_count(count) -%}
-case
-    when {{ count }} not between 1 and 7 then cast(5 * round({{ count }} / 5.0) as bigint)
-end
-{%- endmacro %}

@@ -44,3 +44,34 @@ case when tenancy_reference is null then 'no tenancy reference' end
 {% macro left_out_of_persons() -%}
 case when local_person_id is null then 'no local person id' end
 {%- endmacro %}
+
+
+{#- A row that the practice took back, or an appointment that never came about, is no care. -#}
+{% macro left_out_of_gp_appointments() -%}
+case
+    when local_person_id is null then 'no local person id'
+    when gp_practice_code is null or appointment_id is null then 'no number of the practice'
+    when is_deleted then 'taken back by the practice'
+    when lower(status) in ('cancelled', 'did not attend') then 'did not come about'
+    when appointment_on is null then 'no start date'
+end
+{%- endmacro %}
+
+
+{% macro left_out_of_gp_problems() -%}
+case
+    when local_person_id is null then 'no local person id'
+    when gp_practice_code is null or problem_id is null then 'no number of the practice'
+    when is_deleted then 'taken back by the practice'
+end
+{%- endmacro %}
+
+
+{% macro left_out_of_gp_medication() -%}
+case
+    when local_person_id is null then 'no local person id'
+    when gp_practice_code is null or medication_id is null then 'no number of the practice'
+    when is_deleted then 'taken back by the practice'
+    when started_on is null then 'no start date'
+end
+{%- endmacro %}

@@ -14,6 +14,10 @@ standing as (
     select 'stg_ssda903__episodes', sum(source_rows) from {{ ref('looked_after_episodes') }}
     union all
     select 'stg_housing__household_members', sum(source_rows) from {{ ref('tenancies') }}
+    {%- for table, kind in [('appointments', 'appointment'), ('problems', 'problem'), ('medication', 'medication')] %}
+    union all
+    select 'stg_gp_summary__{{ table }}', sum(source_rows) from {{ ref('int_gp_events') }} where kind = '{{ kind }}'
+    {%- endfor %}
 )
 
 select standing.staging_table, standing.rows, counted.rows as counted_rows

@@ -27,6 +27,8 @@ from cares import contracts, settings, simulated, warehouse
 from cares.secret_files import read_or_make_secret
 
 LOGIN_NAME = "engineer"
+# Each login's role. The administrator says who may come in, and is made only when asked for.
+LOGINS = {"engineer": "Engineer", "governance": "Governance", "analyst": "Analyst", "administrator": "Admin"}
 WANTED_PORT = 8080
 COMPONENTS = {
     # The pages and the tasks' own door to Airflow's database.
@@ -125,9 +127,11 @@ def prepare() -> Login | None:
     return login
 
 
-def new_login() -> Login:
-    """Give the login a new password and return it."""
-    login = Login(LOGIN_NAME, secrets.token_urlsafe(12))
+def new_login(name: str = LOGIN_NAME) -> Login:
+    """Make one of `LOGINS`, or give it a new password, and return it. Raises `AirflowError`."""
+    if name not in LOGINS:
+        raise AirflowError(f"There is no login {name!r}: use one of {', '.join(LOGINS)}.")
+    login = Login(name, secrets.token_urlsafe(12))
     _run_prepare(login)
     return login
 
@@ -242,7 +246,7 @@ def _run_prepare(login: Login | None) -> None:
     with _log("prepare").open("w") as log:
         done = subprocess.run(
             [sys.executable, "-m", "cares_pages.prepare"],
-            input=f"{login.password if login else ''}\n",
+            input=f"{login.name} {login.password}\n" if login else "\n",
             text=True,
             env=environment(),
             stdout=log,
@@ -290,7 +294,7 @@ def _prepared_mark() -> Path:
 
 def _mark() -> str:
     packages = ("apache-airflow", "apache-airflow-providers-fab")
-    return " ".join(f"{package} {version(package)}" for package in packages)
+    return " ".join([*(f"{package} {version(package)}" for package in packages), f"roles {', '.join(LOGINS.values())}"])
 
 
 def _tables_exist() -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import time
@@ -24,9 +25,28 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from cares import landing, promises, simulated, warehouse
-from cares.governance import pseudonyms
+from cares.governance import (
+    audit,
+    contact_cares,
+    disclosure,
+    door,
+    generalisation,
+    minimisation,
+    opt_outs,
+    partnership,
+    permissions,
+    protections,
+    pseudonyms,
+    purposes,
+    readiness,
+    rectification,
+    restricted_codes,
+    sign_off,
+    who_told,
+)
 from cares.person_index import IndexSummary
 from cares.person_index import update as update_index
+from cares.reports import returns
 from cares.settings import DBT_PROJECT, var_folder
 
 if TYPE_CHECKING:
@@ -40,15 +60,17 @@ LAYERS = {
     "person_records": "path:models/intermediate/person_index",
     "care_events": "path:models/intermediate/care_events",
     "linked_care": "path:models/marts/linked_care",
+    "shared_care_record": "path:models/marts/shared_care_record",
     "insight": "path:models/marts/insight",
+    "board": "path:models/marts/board",
 }
 # Their tables stay from build to build, and only what changed is worked out again.
 KEPT_LAYERS = ("staging", "care_events")
-PUBLISHED_SCHEMAS = ("linked_care", "insight")
+PUBLISHED_SCHEMAS = tuple(protections.USES)
 # A build of an earlier day is made in schemas of its own, and readers find it under names of its own.
 REWOUND_SCHEMAS = ("staging__rewound", "intermediate__rewound")
-PURPOSE_OF_INSIGHT = "planning"
 
+_log = logging.getLogger(__name__)
 _GOOD = ("success", "pass", "warn", "no-op")
 # A build made step by step whose next step does not begin for so long was left.
 _MINUTES_BETWEEN_STEPS = 15
@@ -140,8 +162,9 @@ def rebuild(moment: datetime, say: Callable[[str], None] = lambda step: None) ->
     """Build and test the linked dataset as it was at an earlier moment; returns the build's number.
 
     Deliveries, released rows and identities are those of that moment; code lists are today's, and so is every
-    protection. It stands in the schemas `linked_care_as_at` and `insight_as_at`, in place of the one that was rebuilt
-    before; what is published stays. Raises BuildError where the moment lies ahead, or `WarehouseError`.
+    protection. It stands in schemas of its own (`insight_as_at` and so on), in place of the one that was rebuilt
+    before; what is published stays. What misses a bar of quality shows no row before a sign-off (`what_waits`). Raises
+    BuildError where the moment lies ahead, or `WarehouseError`.
     """
     if moment > datetime.now(UTC):
         raise BuildError(f"{moment:%Y-%m-%d %H:%M} has not come yet. Name a day that has begun.")
@@ -152,7 +175,9 @@ def rebuild(moment: datetime, say: Callable[[str], None] = lambda step: None) ->
             run_layer(build_id, layer, full_refresh=True)
         say("putting it in its place")
         with _step(build_id):
+            opt_outs.judge()
             _put_in_its_place(build_id)
+            generalisation.widen()
     return build_id
 
 
@@ -165,18 +190,34 @@ def _put_in_its_place(build_id: int) -> None:
                where rewound_to is not null and state = 'tested' and build_id <> %s returning build_id""",
             (build_id,),
         ).fetchall()
-        remark = _remark(connection, build_id)
+        sign_off.judge(connection, build_id, {schema: _schema_of(schema, build_id) for schema in PUBLISHED_SCHEMAS})
         for schema in PUBLISHED_SCHEMAS:
             for name in (f"{schema}_as_at", *(_schema_of(schema, dropped) for (dropped,) in before)):
                 connection.execute(sql.SQL("drop schema if exists {} cascade").format(sql.Identifier(name)))
             connection.execute(sql.SQL("create schema {}").format(sql.Identifier(f"{schema}_as_at")))
             for table, columns in sorted(_columns(connection, _schema_of(schema, build_id)).items()):
-                _create_view(connection, f"{schema}_as_at", table, build_id, schema, {}, columns)
-                _copy_comments(connection, f"{schema}_as_at", table, sql.Identifier(_schema_of(schema, build_id), table), remark)
+                view, built = sql.Identifier(f"{schema}_as_at", table), sql.Identifier(_schema_of(schema, build_id), table)
+                connection.execute(protections.view(view, built, schema, build_id, {}, columns))
+            _let_read(connection, schema, f"{schema}_as_at")
+        _tell_of_earlier_day(connection, build_id)
         for schema in REWOUND_SCHEMAS:
             connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(schema)))
-        connection.execute("grant usage on schema insight_as_at to cares_analyst")
-        connection.execute("grant select on all tables in schema insight_as_at to cares_analyst")
+
+
+def tell_of_earlier_day(build_id: int) -> None:
+    """Let the tables of a rewound build, if it stands still, say anew what readers must know of them, as after a sign-off."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        if _state(connection, build_id) == "tested":
+            _tell_of_earlier_day(connection, build_id)
+
+
+def _tell_of_earlier_day(connection: psycopg.Connection, build_id: int) -> None:
+    waiting = sign_off.unaccepted(connection, build_id)
+    for schema in PUBLISHED_SCHEMAS:
+        remark = " ".join((_remark(connection, build_id), *_banner(build_id, schema, waiting)))
+        remark += _said_of_use(connection, schema, build_id)
+        for table in sorted(_columns(connection, f"{schema}_as_at")):
+            _copy_comments(connection, f"{schema}_as_at", table, sql.Identifier(_schema_of(schema, build_id), table), remark)
 
 
 def start_build(rewind_to: datetime | None = None) -> int:
@@ -187,6 +228,10 @@ def start_build(rewind_to: datetime | None = None) -> int:
     """
     landing.prepare()
     promises.check()
+    purposes.take_up()
+    door.take_up()
+    partnership.take_up()
+    readiness.take_up()
     with _one_at_a_time(), warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         _refuse_to_disturb(connection)
         _refuse_what_does_not_add_up(connection)
@@ -222,13 +267,15 @@ def run_layer(build_id: int, layer: str, full_refresh: bool = False) -> None:
     failed then.
     """
     with _step(build_id):
-        everything = full_refresh or _is_rewound(build_id)
+        everything = full_refresh or is_rewound(build_id)
         if layer == "staging":
             _stage(build_id, everything, full_refresh)
         elif layer == "reference":
             _load_reference(build_id, everything)
         else:
             _run_models(build_id, layer, [LAYERS[layer]], full_refresh)
+        if layer == "care_events":
+            restricted_codes.take_up("intermediate__rewound" if is_rewound(build_id) else "intermediate")
 
 
 def _stage(build_id: int, every_format: bool, full_refresh: bool) -> None:
@@ -236,7 +283,7 @@ def _stage(build_id: int, every_format: bool, full_refresh: bool) -> None:
     if not formats:
         _record(build_id, "staging", [("staging", "model", "success", 0, 0, "no delivery has changed")])
         return
-    keeps_count = not _is_rewound(build_id)
+    keeps_count = not is_rewound(build_id)
     if keeps_count:
         _remember_staging(build_id, formats, is_complete=False)
         if full_refresh:
@@ -261,7 +308,7 @@ def _load_reference(build_id: int, whatever_changed: bool) -> None:
         return
     # A seed is filled again without its columns being looked at, unless it is made anew.
     _run_models(build_id, "reference", [LAYERS["reference"]], full_refresh=True)
-    if _is_rewound(build_id):
+    if is_rewound(build_id):
         return
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         connection.execute(
@@ -274,7 +321,7 @@ def _load_reference(build_id: int, whatever_changed: bool) -> None:
 def _run_models(build_id: int, layer: str, selection: list[str], full_refresh: bool) -> None:
     without = ["--exclude-resource-type", "unit_test"]
     refresh = ["--full-refresh"] if full_refresh else []
-    results = _run_dbt("build", "--select", *selection, *without, *refresh, rewound=_is_rewound(build_id))
+    results = _run_dbt("build", "--select", *selection, *without, *refresh, rewound=is_rewound(build_id))
     outcomes = [_outcome(result) for result in results]
     _record(build_id, layer, outcomes)
     failed = [f"{kind} {name}: {message}" for name, kind, outcome, _, _, message in outcomes if outcome not in _GOOD]
@@ -365,7 +412,16 @@ def update_person_index(build_id: int) -> IndexSummary:
     """
     with _step(build_id):
         summary = update_index()
-        pseudonyms.pseudonymise(PURPOSE_OF_INSIGHT)
+        for use in protections.USES.values():
+            if use and use.is_pseudonymised:
+                pseudonyms.pseudonymise(use.purpose)
+        contact_cares.take_up()
+        permissions.take_up()
+        who_told.keep()
+        opt_outs.judge()
+        generalisation.widen()
+        for delivery_id in rectification.settle():
+            returns.write(delivery_id)
         with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
             connection.execute("update ledger.build set identified_at = clock_timestamp() where build_id = %s", (build_id,))
         seconds = round(summary.seconds, 3)
@@ -376,34 +432,38 @@ def update_person_index(build_id: int) -> IndexSummary:
 def publish(build_id: int) -> None:
     """Let readers see a build whose layers all came to a good end, then drop builds that are no longer needed.
 
-    A build that was published or tested before can be published again. Raises BuildError if a layer is
+    What misses a bar of quality waits for a sign-off: readers of that use see the build before, and are told so
+    (`what_waits`). A build that was published or tested before can be published again. Raises BuildError if a layer is
     missing or failed, if a published table would lose a column or change a type, or if somebody who reads
     a published table does not come to an end.
     """
     with _one_at_a_time(), warehouse.safe_errors():
-        with warehouse.connect("pipeline") as connection:
+        with _failing_where_groups_are_small(build_id), warehouse.connect("pipeline") as connection:
             state = _state(connection, build_id)
-            if state not in ("building", "tested", "superseded"):
+            if state not in ("building", "tested", "superseded") and not (state == "published" and _may_be_shown_anew(build_id)):
                 raise BuildError(f"Build {build_id} is {state} and cannot be published.")
-            if _is_rewound(build_id):
+            if is_rewound(build_id):
                 raise BuildError(f"Build {build_id} shows an earlier day; it stands in insight_as_at and is never published.")
             if state == "building":
                 _finish(connection, build_id, (*LAYERS, "person_index"))
-        _repoint(build_id, may_lose_columns=False)
+        _repoint(build_id, may_lose_columns=False, judge_anew=True)
+        generalisation.widen()
     drop_old()
+    audit.anchor()
 
 
 def back() -> int:
     """Publish the build before the published one again, and return its number.
 
-    Columns that it does not have yet are empty. Raises BuildError if there is none, or if somebody who reads
-    a published table does not come to an end.
+    Columns that it does not have yet are empty. It was held against the bars of quality when it was published, and is not
+    held against them anew. Raises BuildError if there is none, or if somebody who reads a published table does not come
+    to an end.
     """
     with _one_at_a_time(), warehouse.safe_errors():
         with warehouse.connect("pipeline") as connection:
             earlier = connection.execute(
                 """
-                select build_id from ledger.build
+                select build_id, published_at is not null from ledger.build
                 where state in ('tested', 'superseded') and rewound_to is null
                     and build_id < (select build_id from ledger.build where state = 'published')
                 order by build_id desc limit 1
@@ -411,8 +471,10 @@ def back() -> int:
             ).fetchone()
         if not earlier:
             raise BuildError("There is no earlier build to go back to.")
-        _repoint(earlier[0], may_lose_columns=True)
-        return earlier[0]
+        build_id, was_published = earlier
+        _repoint(build_id, may_lose_columns=True, judge_anew=not was_published)
+        generalisation.widen()
+        return build_id
 
 
 def published_build() -> int | None:
@@ -433,7 +495,8 @@ def drop_old() -> list[int]:
         old = connection.execute(
             """
             select build_id from ledger.build
-            where state in ('tested', 'superseded') and rewound_to is null and build_id <> (
+            where state in ('tested', 'superseded') and rewound_to is null
+            and build_id not in (select build_id from ledger.shown_build) and build_id <> (
                 select coalesce(max(earlier.build_id), 0) from ledger.build as earlier
                 where earlier.state in ('tested', 'superseded') and earlier.rewound_to is null
                     and earlier.build_id < (select build_id from ledger.build where state = 'published')
@@ -529,7 +592,8 @@ def _state(connection: psycopg.Connection, build_id: int) -> str:
     return row[0]
 
 
-def _is_rewound(build_id: int) -> bool:
+def is_rewound(build_id: int) -> bool:
+    """Does a build show an earlier day: it is read in schemas of its own (`insight_as_at` and so on), and never published."""
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         return connection.execute("select rewound_to is not null from ledger.build where build_id = %s", (build_id,)).fetchone()[
             0
@@ -567,6 +631,7 @@ def _run_dbt(command: str, *arguments: str, rewound: bool = False) -> list[NodeR
                 # To read the project, dbt asks the database nothing: its words hold no data.
                 raise BuildError(f"The dbt project cannot be read; look at what was changed last in it. {parsed.exception}")
             _manifests[where] = parsed.result
+        _refuse_what_serves_no_purpose(_manifests[where])
         outcome = dbtRunner(manifest=_manifests[where]).invoke(
             [command, *arguments, "--indirect-selection", "buildable", *_dbt_options(rewound)]
         )
@@ -574,6 +639,22 @@ def _run_dbt(command: str, *arguments: str, rewound: bool = False) -> list[NodeR
         raise BuildError(f"dbt could not run: {_safe(str(outcome.exception))}")
     # What runs before the models, to make empty tables, is worth a word only where it fails.
     return [result for result in outcome.result.results if result.node.resource_type != "operation" or result.status != "success"]
+
+
+def _refuse_what_serves_no_purpose(manifest: Manifest) -> None:
+    """Raise BuildError that names every mart, and every column of one, that does not say what it is for, for whom and by what right."""
+    marts = [
+        minimisation.Mart(
+            node.name,
+            str(node.config.schema),
+            node.config.meta,
+            {column.name: column.config.meta for column in node.columns.values()},
+        )
+        for node in manifest.nodes.values()
+        if node.resource_type == "model" and node.path.startswith("marts/")
+    ]
+    if problems := minimisation.problems(marts, purposes.PURPOSES):
+        raise BuildError(f"Nothing is built: {'; '.join(problems)}.")
 
 
 def _dbt_options(rewound: bool) -> list[str]:
@@ -633,7 +714,10 @@ def _record(build_id: int, layer: str, outcomes: list[tuple[str, str, str, float
 
 
 def _finish(connection: psycopg.Connection, build_id: int, layers: tuple[str, ...]) -> None:
-    """Call the build tested if each of `layers` is there and good, and name its schemas after it."""
+    """Call the build tested if each of `layers` is there and good, and name its schemas after it.
+
+    Numbers that would give a hidden one away are hidden. Raises SmallGroupError where people could be told apart.
+    """
     good = {
         layer
         for layer, is_good in connection.execute(
@@ -651,17 +735,30 @@ def _finish(connection: psycopg.Connection, build_id: int, layers: tuple[str, ..
                 sql.Identifier(_next(schema)), sql.Identifier(_schema_of(schema, build_id))
             )
         )
+    built = {schema: _schema_of(schema, build_id) for schema in PUBLISHED_SCHEMAS}
+    disclosure.protect(connection, build_id, built)
+    generalisation.check(connection, build_id, built)
     connection.execute(
         "update ledger.build set state = 'tested', finished_at = clock_timestamp() where build_id = %s", (build_id,)
     )
 
 
-def _repoint(build_id: int, may_lose_columns: bool) -> None:
+@contextmanager
+def _failing_where_groups_are_small(build_id: int) -> Iterator[None]:
+    try:
+        yield
+    except generalisation.SmallGroupError as error:
+        _fail(build_id, str(error))
+        raise
+
+
+def _repoint(build_id: int, may_lose_columns: bool, judge_anew: bool) -> None:
     """Publish a build in one transaction, trying again while somebody's reading is in the way; BuildError in the end."""
+    waiting = _judge(build_id, judge_anew)
     for tries_left in reversed(range(_TRIES_TO_PUBLISH)):
         try:
             with warehouse.connect("pipeline", options=f"-c lock_timeout={_SECONDS_A_TRY}s") as connection:
-                return _repoint_views(connection, build_id, may_lose_columns)
+                return _repoint_views(connection, build_id, may_lose_columns, waiting)
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
             if tries_left:
                 time.sleep(_SECONDS_BETWEEN_TRIES)
@@ -671,10 +768,71 @@ def _repoint(build_id: int, may_lose_columns: bool) -> None:
     )
 
 
-def _repoint_views(connection: psycopg.Connection, build_id: int, may_lose_columns: bool) -> None:
-    """Let every published view read from the build's tables, and write down that it is the published one."""
-    remark = _remark(connection, build_id)
+def _judge(build_id: int, anew: bool) -> dict[str, list[str]]:
+    """The published schemas that wait for a sign-off, and why: held against the bars of quality anew, or as judged before."""
+    with warehouse.connect("pipeline") as connection:
+        if not anew:
+            return sign_off.unaccepted(connection, build_id)
+        return sign_off.judge(connection, build_id, {schema: _schema_of(schema, build_id) for schema in PUBLISHED_SCHEMAS})
+
+
+def _may_be_shown_anew(build_id: int) -> bool:
+    """Is another build shown somewhere because this one waits for a sign-off, or does this one rest on a sign-off."""
+    with warehouse.connect("pipeline") as connection:
+        shown = dict(connection.execute("select schema_name, build_id from ledger.shown_build").fetchall())
+        was_judged = connection.execute(
+            "select exists (select from governance.judged_build where build_id = %s)", (build_id,)
+        ).fetchone()[0]
+    return was_judged or any(shown.get(schema) != build_id for schema in PUBLISHED_SCHEMAS)
+
+
+def what_waits(build_id: int) -> str | None:
+    """What of a published build is shown to nobody before a sign-off, in a sentence or more; None where nothing waits."""
+    waiting = [one for one in sign_off.waiting() if one.build_id == build_id]
+    return " ".join(_waits(build_id, one.purpose, list(one.missed)) for one in waiting) or None
+
+
+def _waits(build_id: int, purpose: str, missed: list[str]) -> str:
+    return (
+        f"Build {build_id} waits for a sign-off for {purpose} (cares sign-off accept {build_id} --use '{purpose}' ...): "
+        f"{'; '.join(missed)}."
+    )
+
+
+def _banner(build_id: int, schema: str, waiting: dict[str, list[str]]) -> list[str]:
+    """The sentence for readers of a schema that waits for a sign-off; nothing for another."""
+    use = protections.USES[schema]
+    return [_waits(build_id, use.purpose if use else schema, waiting[schema])] if schema in waiting else []
+
+
+def _let_wait(connection: psycopg.Connection, build_id: int, schema: str, missed: list[str]) -> str:
+    """Leave the views of a schema as they are, with a banner that tells for what the newer build waits; gives the banner."""
+    (banner,) = _banner(build_id, schema, {schema: missed})
+    shown = connection.execute("select build_id from ledger.shown_build where schema_name = %s", (schema,)).fetchone()
+    if shown:
+        remark = f"{_remark(connection, shown[0])} {banner}"
+        for table in sorted(_columns(connection, schema)):
+            _copy_comments(connection, schema, table, sql.Identifier(_schema_of(schema, shown[0]), table), remark)
+    return banner
+
+
+def _said_of_use(connection: psycopg.Connection, schema: str, build_id: int) -> str:
+    """What the readers of a schema must know of its use: until when its basis holds, and who accepts what misses a bar."""
+    use = protections.USES[schema]
+    told = (purposes.remark(connection, use.purpose), sign_off.banner(connection, build_id, use.purpose)) if use else ()
+    return "".join(f" {sentence}" for sentence in told if sentence)
+
+
+def _repoint_views(connection: psycopg.Connection, build_id: int, may_lose_columns: bool, waiting: dict[str, list[str]]) -> None:
+    """Let every published view read from the build's tables, and write down that it is the published one.
+
+    The schemas that are `waiting` go on showing what they show.
+    """
+    message = " ".join(_let_wait(connection, build_id, schema, missed) for schema, missed in waiting.items())
     for schema in PUBLISHED_SCHEMAS:
+        if schema in waiting:
+            continue
+        remark = _remark(connection, build_id) + _said_of_use(connection, schema, build_id)
         published, built = _columns(connection, schema), _columns(connection, _schema_of(schema, build_id))
         gone = published.keys() - built.keys()
         if gone:
@@ -685,19 +843,28 @@ def _repoint_views(connection: psycopg.Connection, build_id: int, may_lose_colum
         for table, columns in sorted(built.items()):
             before = published.get(table, {})
             source = sql.Identifier(_schema_of(schema, build_id), table)
-            _refuse_breaking_change(f"{schema}.{table}", before, columns, may_lose_columns)
-            _create_view(connection, schema, table, build_id, schema, before, columns)
+            _refuse_breaking_change(f"{schema}.{table}", before, protections.shown_columns(schema, columns), may_lose_columns)
+            connection.execute(protections.view(sql.Identifier(schema, table), source, schema, build_id, before, columns))
             _copy_comments(connection, schema, table, source, remark)
-    connection.execute("grant select on all tables in schema insight to cares_analyst")
+        _let_read(connection, schema, schema)
+        connection.execute(
+            """insert into ledger.shown_build (schema_name, build_id) values (%s, %s)
+               on conflict (schema_name) do update set build_id = excluded.build_id, since = clock_timestamp()""",
+            (schema, build_id),
+        )
     connection.execute("update ledger.build set state = 'superseded' where state = 'published'")
     connection.execute(
-        "update ledger.build set state = 'published', published_at = clock_timestamp() where build_id = %s", (build_id,)
+        "update ledger.build set state = 'published', published_at = clock_timestamp(), message = %s where build_id = %s",
+        (message or None, build_id),
     )
+    if message:
+        _log.info(message)
 
 
 def _remark(connection: psycopg.Connection, build_id: int) -> str:
     """What every published table says of itself: its build, and since when a feed that it may rest on has sent nothing."""
     sentences = [f"Build {build_id}."] + ([f"{simulated.WORD}."] if simulated.is_simulated() else [])
+    sentences += opt_outs.remarks(connection)
     freshness = sql.Identifier(_schema_of("insight", build_id), "feed_freshness")
     if connection.execute("select to_regclass(%s)", (freshness.as_string(connection),)).fetchone() != (None,):
         for feed, no_data_since, gaps in connection.execute(
@@ -743,45 +910,13 @@ def _refuse_breaking_change(table: str, before: dict[str, str], now: dict[str, s
         raise BuildError(f"{table} would change {', '.join(changed)}. Readers rely on it: give the changed table a new name.")
 
 
-def _create_view(
-    connection: psycopg.Connection,
-    schema: str,
-    table: str,
-    build_id: int,
-    built_as: str,
-    before: dict[str, str],
-    columns: dict[str, str],
-) -> None:
-    """Repoint or make the view of a table that a build made for the schema `built_as`; its columns stay where they are,
-    new ones come last.
-
-    Whenever it is read, it leaves out the persons whom the index withholds, however old the build is.
-    """
-    selected = [
-        sql.Identifier(column)
-        if column in columns
-        else sql.SQL("cast(null as {}) as {}").format(sql.SQL(before[column]), sql.Identifier(column))
-        for column in (*before, *(column for column in columns if column not in before))
-    ]
-    withheld = [
-        sql.SQL(
-            "not exists (select from person_index.{} as withheld where withheld.build_id = {} and withheld.{} = built.{})"
-        ).format(
-            sql.Identifier(f"withheld_{of.removesuffix('_id')}"), sql.Literal(build_id), sql.Identifier(of), sql.Identifier(of)
-        )
-        for of in ("person_id", "pseudonym")
-        if of in columns
-    ]
-    connection.execute(
-        # The barrier keeps a reader's own conditions from being tried on rows that are left out.
-        sql.SQL("create or replace view {} with (security_barrier = {}) as select {} from {} as built{}").format(
-            sql.Identifier(schema, table),
-            sql.Literal(bool(withheld)),
-            sql.SQL(", ").join(selected),
-            sql.Identifier(_schema_of(built_as, build_id), table),
-            sql.SQL(" where ") + sql.SQL(" and ").join(withheld) if withheld else sql.SQL(""),
-        )
-    )
+def _let_read(connection: psycopg.Connection, schema: str, name: str) -> None:
+    """Let those read the views of a schema, under the name that it has here, whom its use names."""
+    use = protections.USES[schema]
+    for reader in use.readers if use else ():
+        for right in ("usage on schema {}", "select on all tables in schema {}"):
+            statement = sql.SQL("grant " + right + " to {}").format(sql.Identifier(name), sql.Identifier(f"cares_{reader}"))
+            connection.execute(statement)
 
 
 def _copy_comments(connection: psycopg.Connection, schema: str, table: str, source: sql.Identifier, remark: str) -> None:
@@ -796,7 +931,11 @@ def _copy_comments(connection: psycopg.Connection, schema: str, table: str, sour
         """,
         (source.as_string(connection),),
     ).fetchall()
-    for column, comment in comments:
+    shown = _columns(connection, schema)[table]
+    for built_column, comment in comments:
+        column = "pseudonym" if built_column == f"{protections.GUARD}person_id" else built_column
+        if column and column not in shown:
+            continue
         kind, name = ("column", (schema, table, column)) if column else ("view", (schema, table))
         text = comment if column else f"{comment} {remark}"
         connection.execute(sql.SQL("comment on {} {} is {}").format(sql.SQL(kind), sql.Identifier(*name), text))

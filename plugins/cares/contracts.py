@@ -64,6 +64,10 @@ OWN_COLUMNS = frozenset(
 Model = TypeVar("Model", bound=BaseModel)
 
 
+# A word of a name, or a number.
+WORD = re.compile(r"[^\W\d_]+|\d+")
+
+
 class ContractError(Exception):
     """A contract that cannot be used: names file, line, what was found and what to do."""
 
@@ -843,6 +847,21 @@ class Contracts:
             raise ContractError(f"there is no feed {slug!r}; known feeds: {', '.join(sorted(self.feeds))}")
         return self.feeds[slug]
 
+    @cached_property
+    def words_of_names(self) -> frozenset[str]:
+        """Every word, in small letters, in what organisations, feeds, formats, versions and tables are called, or their files."""
+        names = {*self.organisations, *self.feeds, *self.formats}
+        for format in self.formats.values():
+            names |= {*format.file.versions, *format.tables, *format.file.counted_only}
+            names.update(*(table.file.file_names for table in format.tables.values()))
+            names.update(*(table.file_names for table in format.file.counted_only.values()))
+        return frozenset(word.lower() for name in names for word in WORD.findall(name))
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """Every normalised stem that a table's file may have."""
+        return frozenset(stem for format in self.formats.values() for stem in format.table_of_stem)
+
     def tables(self) -> Iterator[Table]:
         """Every table of every format."""
         for format in self.formats.values():
@@ -884,7 +903,7 @@ def _load(root: Path) -> Contracts:
     return Contracts(patterns, formats, organisations)
 
 
-_OWN_FOLDERS = ("formats", "schemas")
+_OWN_FOLDERS = ("formats", "governance", "schemas")
 _SEE = "CONTRIBUTING.md says what each file holds"
 
 

@@ -24,7 +24,7 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor")
 # A month in which quarters and financial years end, so that every organisation sends.
 LAST_MONTH, SEED = date(2020, 3, 1), 2019
 # What a run leaves behind, beside the two databases.
-_FOLDERS = ("simulated", "outbox", "answer_key", "store", "reports", "returns", "dbt", "airflow")
+_FOLDERS = ("simulated", "outbox", "answer_key", "store", "reports", "returns", "dbt", "airflow", "audit")
 _SECONDS_TO_FINISH = 1200
 # Airflow needs a moment between the end of one run and the run that follows from it.
 _SECONDS_OF_QUIET = 5
@@ -84,8 +84,8 @@ def not_its_own() -> list[str]:
             f"Move it away first: mv {outbox} {outbox}.mine"
         )
     warehouse.ensure_ready()
-    strange = [*_deliveries_not_its_own(outbox), *_builds_not_its_own(), *_logins_not_its_own()]
-    strange += [f"agreement {agreement}" for agreement in simulated.other_agreements()]
+    strange = [f"agreement {agreement}" for agreement in simulated.other_agreements()]
+    strange += [*_deliveries_not_its_own(outbox), *_builds_not_its_own(), *_logins_not_its_own()]
     if strange and not warehouse.is_embedded():
         raise DemoRefused(
             f"The server that CARES_WAREHOUSE_URL names holds what the demo did not make: {in_short(strange)}. "

@@ -18,7 +18,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
-from cares import contracts, settings, warehouse
+from cares import contracts, removals, settings, tombstones, warehouse
 from cares.contracts import Feed, FileShape, Table
 from cares.predicates import identifier, literal
 from cares.reading import Container, FileProblem, Header, Record, delimited, unknown_columns
@@ -382,8 +382,13 @@ def land(delivery_id: int, progress: Progress | None = None) -> None:
                 raise psycopg.Rollback(everything)
             for file_id, landed in results.items():
                 _record(connection, file_id, landed)
+            if results:
+                tombstones.hold_against(connection, delivery_id)
+        if files:
+            tombstones.hold_unread_against(connection, delivery_id)
         for file_id, problem in problems.items():
             connection.execute("update ledger.delivery_file set problem = %s where file_id = %s", (problem, file_id))
+    removals.remove()
 
 
 def _record(connection: psycopg.Connection, file_id: int, landed: Landed) -> None:

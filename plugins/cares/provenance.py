@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import psycopg
@@ -87,6 +87,15 @@ class Successor:
 
 
 @dataclass(frozen=True)
+class Dispute:
+    """Somebody says that a row about them, or the value of one column of it, is wrong."""
+
+    rectification_id: int
+    column_name: str | None
+    received_on: date
+
+
+@dataclass(frozen=True)
 class RowStory:
     """A row: the file and line it came from, what it met, what became of it, and what replaced it."""
 
@@ -105,6 +114,7 @@ class RowStory:
     is_in_staging: bool
     builds: Sequence[Build]
     successor: Successor | None
+    disputes: Sequence[Dispute]
 
 
 @dataclass(frozen=True)
@@ -185,6 +195,7 @@ def of_row(row: Row) -> RowStory:
             staged is not None,
             _all(connection, Build, _BUILDS_OF_ROW, asked) if is_there else [],
             _successor(connection, table, file_id, row, staged) if is_there and table else None,
+            _all(connection, Dispute, _DISPUTES_OF_ROW, asked),
         )
 
 
@@ -423,6 +434,11 @@ _BUILDS_OF_ROW = """
                         and release.released_at <= coalesce(rewound_to, started_at)
                         and (release.ended_at is null or release.ended_at > coalesce(rewound_to, started_at))))
     order by build_id
+"""
+
+_DISPUTES_OF_ROW = """
+    select rectification_id, column_name, received_on from governance.disputed_row
+    where delivery_id = %(delivery)s and table_name = %(table)s and line_number = %(line)s order by rectification_id
 """
 
 _MEMBERS = """

@@ -14,20 +14,24 @@ import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
+import yaml
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from cares import settings
 from cares.embedded_server import ADMINISTRATOR, ADMINISTRATOR_SECRET, EmbeddedServer, WarehouseError
 from cares.secret_files import SecretError, read_or_make_secret, read_secret, secret_path
 from cares.settings import VAR, var_folder
 
-# `caldicott` is the Caldicott guardian, who alone sees pairs of records that may give a changed identity away.
-ROLES = ("owner", "pipeline", "engineer", "analyst", "governance", "caldicott", "airflow")
+# `caldicott` is the Caldicott guardian, who alone sees pairs of records that may give a changed identity away; `contact_cares`
+# the front door's desk, which sees its own cases; `audit` writes down who opened a record, and does nothing else.
+ROLES = ("owner", "pipeline", "engineer", "analyst", "governance", "caldicott", "contact_cares", "audit", "airflow")
 AIRFLOW_DATABASE = "airflow"
 
 # Whoever may connect could otherwise keep data in large objects, outside every schema, or take the locks of our own work.
@@ -49,6 +53,17 @@ begin
 end $$
 """
 
+# Through this the door of the Shared Care Record writes down who opens it, in a transaction of its own.
+_OWN_CONNECTION = """
+create schema if not exists dblink;
+create extension if not exists dblink schema dblink;
+revoke all on schema dblink from public;
+revoke execute on all functions in schema dblink from public;
+grant usage on schema dblink to cares_owner;
+grant execute on all functions in schema dblink to cares_owner;
+grant usage on foreign data wrapper dblink_fdw to cares_owner;
+"""
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -68,6 +83,22 @@ class Status:
     size_bytes: int | None
 
 
+def staff_roles() -> tuple[str, ...]:
+    """The role of each organisation's staff, `staff_ORGANISATION`; who only publishes reference files has none."""
+    return _staff_roles(settings.EXPECTATIONS)
+
+
+@cache
+def _staff_roles(root: Path) -> tuple[str, ...]:
+    told = {path.parent.name: yaml.safe_load(path.read_text("utf-8")) for path in root.glob("*/organisation.yml")}
+    return tuple(f"staff_{slug}" for slug, one in sorted(told.items()) if not one["kind"].startswith("national publisher"))
+
+
+def roles() -> tuple[str, ...]:
+    """All roles that log in: `ROLES`, and the staff of each organisation."""
+    return ROLES + staff_roles()
+
+
 def database_name() -> str:
     """The database that holds the data: CARES_WAREHOUSE_DATABASE, or `cares`."""
     return os.environ.get("CARES_WAREHOUSE_DATABASE", "cares")
@@ -84,7 +115,7 @@ def ensure_ready() -> None:
     Safe to call from several processes at once; takes milliseconds when nothing is to be done.
     Raises `WarehouseError` with what to do, for another server also the SQL for its administrator.
     """
-    if _revision() == latest_revision():
+    if _revision() == latest_revision() and all(secret_path(_secret_name(role)).exists() for role in staff_roles()):
         return
     with _one_at_a_time():
         if is_embedded():
@@ -97,6 +128,9 @@ def start() -> bool:
     """`ensure_ready`, and True if that started the embedded server; another server is made ready only."""
     process = embedded_process()
     ensure_ready()
+    with _one_at_a_time():
+        # What the door needs may have been installed since, by another server's administrator.
+        _connect_the_door()
     return embedded_process() != process
 
 
@@ -134,7 +168,7 @@ def status() -> Status:
 def url(role: str = "pipeline", database: str | None = None, *, with_password: bool = True) -> str:
     """The address with which a role connects: postgresql://user:password@host:port/database.
 
-    `role` is one of `ROLES`; `database` is by default the one that the role works in. Raises
+    `role` is one of `roles()`; `database` is by default the one that the role works in. Raises
     `WarehouseError` if the server was never started or the role's password cannot be read.
     """
     address = _address()
@@ -153,6 +187,13 @@ def password(role: str) -> str:
 def connect(role: str = "pipeline", **kwargs: Any) -> psycopg.Connection[Any]:
     """A new connection as a role, with psycopg's own keyword arguments; `WarehouseError` if it is refused."""
     return _connect(url(role), **kwargs)
+
+
+def is_there(connection: psycopg.Connection[Any], *tables: str) -> bool:
+    """Whether all these tables or views, each with its schema, are there."""
+    return connection.execute(
+        "select bool_and(to_regclass(name) is not null) from unnest(%s::text[]) as name", (list(tables),)
+    ).fetchone() == (True,)
 
 
 def connect_as_administrator(database: str = "postgres") -> psycopg.Connection[Any]:
@@ -196,6 +237,7 @@ def migrate() -> None:
     with safe_errors(), engine.begin() as connection:
         configuration.attributes["connection"] = connection
         command.upgrade(configuration, "head")
+    _give_staff_the_door()
 
 
 def latest_revision() -> str:
@@ -264,10 +306,10 @@ def _revision() -> str | None:
 
 def _make_roles_and_databases() -> None:
     with connect_as_administrator() as administrator:
-        roles = {row[0] for row in administrator.execute("select rolname from pg_roles")}
+        known = {row[0] for row in administrator.execute("select rolname from pg_roles")}
         databases = {row[0] for row in administrator.execute("select datname from pg_database")}
         ours = {database_name(): "owner", AIRFLOW_DATABASE: "airflow"}
-        missing_roles = [role for role in ROLES if _login(role) not in roles]
+        missing_roles = [role for role in roles() if _login(role) not in known]
         missing_databases = [name for name in ours if name not in databases]
         if not missing_roles and not missing_databases:
             return
@@ -299,7 +341,7 @@ def protect_databases() -> None:
 
     A database's rights are not copied with its template, so that this runs before each migration.
     """
-    others = sql.SQL(", ").join(sql.Identifier(_login(role)) for role in ("engineer", "analyst", "governance", "caldicott"))
+    others = sql.SQL(", ").join(sql.Identifier(_login(role)) for role in roles() if role not in ("owner", "pipeline", "airflow"))
     pipeline, database = sql.Identifier(_login("pipeline")), sql.Identifier(database_name())
     with safe_errors(), connect("owner", autocommit=True) as owner:
         for statement in (
@@ -320,8 +362,51 @@ def protect_databases() -> None:
     if is_embedded():
         with safe_errors(), connect_as_administrator(database_name()) as administrator:
             administrator.execute(_NOT_FOR_EVERYONE)
+            administrator.execute(_OWN_CONNECTION)
+    _connect_the_door()
     with safe_errors(), connect("airflow", autocommit=True) as airflow:
         airflow.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(AIRFLOW_DATABASE)))
+
+
+def _connect_the_door() -> None:
+    """Tell the database how to reach itself as `cares_audit`, on the port that it has now.
+
+    Where its administrator has not installed dblink as `_OWN_CONNECTION` does, the door of the Shared Care Record stays closed.
+    """
+    settings_of_server = {
+        **{key: str(value) for key, value in _address().items() if key in ("host", "port", "sslmode", "sslrootcert")},
+        "dbname": database_name(),
+        "connect_timeout": "10",
+    }
+
+    def options(values: dict[str, str]) -> sql.Composed:
+        return sql.SQL(", ").join(
+            sql.SQL("{} {}").format(sql.Identifier(key), sql.Literal(value)) for key, value in values.items()
+        )
+
+    with safe_errors(), connect("owner") as owner:
+        may_connect = (
+            "select has_foreign_data_wrapper_privilege(oid, 'usage') from pg_foreign_data_wrapper where fdwname = 'dblink_fdw'"
+        )
+        if owner.execute(may_connect).fetchone() != (True,):
+            return
+        owner.execute("drop server if exists cares_audit cascade")
+        owner.execute(
+            sql.SQL("create server cares_audit foreign data wrapper dblink_fdw options ({})").format(options(settings_of_server))
+        )
+        owner.execute(
+            sql.SQL("create user mapping for current_user server cares_audit options ({})").format(
+                options({"user": _login("audit"), "password": password("audit")})
+            )
+        )
+
+
+def _give_staff_the_door() -> None:
+    """Let the staff of every organisation call the door, which judges whether they may come in."""
+    logins = sql.SQL(", ").join(sql.Identifier(_login(role)) for role in staff_roles())
+    with safe_errors(), connect("owner") as owner:
+        owner.execute(sql.SQL("grant usage on schema record to {}").format(logins))
+        owner.execute(sql.SQL("grant execute on function record.open to {}").format(logins))
 
 
 def _grant(role: str, member: str, give: bool = True) -> sql.Composed:
@@ -399,8 +484,8 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 def _login(role: str) -> str:
-    if role not in ROLES:
-        raise WarehouseError(f"There is no role {role!r}: use one of {', '.join(ROLES)}.")
+    if role not in roles():
+        raise WarehouseError(f"There is no role {role!r}: use one of {', '.join(roles())}.")
     return f"cares_{role}"
 
 

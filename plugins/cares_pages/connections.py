@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseHook, Connection, ObjectStoragePath
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowNotFoundException, AirflowSkipException
 
 from cares import contracts, deliveries
 from cares.contracts import Feed
@@ -213,6 +213,20 @@ def tell_senders(organisation: str) -> None:
 
     with _failing_for_good():
         sending.tell_senders(organisation, way_back, transport)
+
+
+def ask_about_opt_outs() -> None:
+    """Ask NHS England about everybody's NHS numbers, where its answers come by MESH. Raises as `fetch`."""
+    from cares.governance import opt_outs
+
+    feed = contracts.load().feed(opt_outs.FEED)
+    if feed.file.arrives.by != "mesh":
+        raise AirflowSkipException(f"{feed.slug} does not come by mesh; ask by hand: cares opt-out request FOLDER")
+    with _failing_for_good():
+        name, numbers = opt_outs.request(_connection(feed).login or opt_outs.NO_MAILBOX)
+        with way_back(feed) as service:
+            service.send(feed, name, numbers)
+    opt_outs.was_asked(name, numbers, "mesh")
 
 
 @contextmanager

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jinja2
+from airflow.api_fastapi.app import get_auth_manager
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
-from airflow.api_fastapi.core_api.security import requires_access_view, requires_authenticated
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_view, requires_authenticated
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import HTMLResponse, Response
 from psycopg.rows import dict_row
@@ -20,6 +21,9 @@ from psycopg.rows import dict_row
 from cares import deliveries, promises, settings, simulated, warehouse
 
 Row = TypeVar("Row")
+
+# What the roles of Airflow are given or not, by these names.
+DELIVERIES, QUALITY_REPORT = "Cares deliveries", "Cares quality report"
 
 _DELIVERIES_SHOWN = 200
 _BUILDS_SHOWN = 10
@@ -31,6 +35,17 @@ _templates = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+
+
+def _readers_of(resource: str) -> Any:
+    """Refuses whoever is signed in under a role that may not read a resource."""
+
+    def refuse_others(user: GetUserDep) -> None:
+        if not get_auth_manager().is_authorized_custom_view(method="GET", resource_name=resource, user=user):
+            raise HTTPException(403, f"Your role does not read: {resource}")
+
+    return Depends(refuse_others)
+
 
 app = FastAPI(
     title="St Helens Cares",
@@ -52,7 +67,7 @@ async def nothing_from_elsewhere(request: Any, call_next: Any) -> Response:
     return response
 
 
-@app.get("/")
+@app.get("/", dependencies=[_readers_of(DELIVERIES)])
 def deliveries_and_builds() -> HTMLResponse:
     """What each organisation promised and sent, and what was built."""
     with warehouse.safe_errors(), warehouse.connect("engineer", row_factory=dict_row) as connection:
@@ -82,7 +97,7 @@ def deliveries_and_builds() -> HTMLResponse:
     )
 
 
-@app.get("/deliveries/{delivery_id}")
+@app.get("/deliveries/{delivery_id}", dependencies=[_readers_of(DELIVERIES)])
 def delivery(delivery_id: int) -> HTMLResponse:
     """All that the ledger says of one delivery, and what can be done with it."""
     try:
@@ -92,7 +107,7 @@ def delivery(delivery_id: int) -> HTMLResponse:
     return _page("delivery.html", delivery=account, unreadable_lines_shown=deliveries.UNREADABLE_LINES_SHOWN)
 
 
-@app.get("/quality/{build_id}")
+@app.get("/quality/{build_id}", dependencies=[_readers_of(QUALITY_REPORT)])
 def quality_report(build_id: int) -> HTMLResponse:
     """The quality report of a build, as it was written."""
     if not _report(build_id).exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+USERS = "/auth/fab/v1/users"
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 
 
@@ -62,6 +64,36 @@ def test_nobody_gets_in_without_the_login(airflow: str, path: str) -> None:
         urllib.request.urlopen(f"{airflow}{path}")
 
     assert refusal.value.code in (401, 404)
+
+
+MAY = {
+    # The analyst reads the quality report, governance looks on, the engineer runs it all, and only the administrator lets people in.
+    "analyst": {"/cares/": 403, "/cares/deliveries/1": 403, "/cares/quality/1": 200, "/api/v2/connections": 403, USERS: 403},
+    "governance": {"/cares/": 200, "/cares/deliveries/1": 200, "/cares/quality/1": 200, "/api/v2/connections": 403, USERS: 403},
+    "engineer": {"/cares/": 200, "/cares/deliveries/1": 200, "/cares/quality/1": 200, "/api/v2/connections": 200, USERS: 403},
+    "administrator": {"/cares/": 200, "/cares/quality/1": 200, USERS: 200},
+}
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_each_role_opens_its_own_pages_only(demo: FinishedDemo, airflow: str, page: Page, role: str) -> None:
+    """`page` is asked for first: it gives the engineer a password of its own."""
+    password = re.search(r"with the password (\S+)", demo.cares("airflow", "login", "--role", role).stdout)[1]
+    token = json.loads(asked(f"{airflow}/auth/token", given={"username": role, "password": password})[1])["access_token"]
+
+    assert {path: asked(f"{airflow}{path}", token)[0] for path in MAY[role]} == MAY[role]
+
+
+def asked(url: str, token: str = "", given: dict[str, str] | None = None) -> tuple[int, bytes]:
+    """The status and the body of an answer."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, json.dumps(given).encode() if given else None, headers)
+        ) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as refusal:
+        return refusal.code, b""
 
 
 def test_the_list_shows_every_organisation_and_what_follows(page: Page, airflow: str) -> None:

@@ -49,7 +49,15 @@ def test_every_file_can_be_read(dags: DagBag) -> None:
 
 
 def test_there_is_one_dag_for_each_organisation_and_one_for_each_thing_that_follows(dags: DagBag) -> None:
-    follows = {"build_linked_dataset", "handle_deliveries", "report_quality", "watch_promises"}
+    follows = {
+        "apply_retention",
+        "build_linked_dataset",
+        "handle_deliveries",
+        "report_quality",
+        "request_opt_outs",
+        "watch_promises",
+        "watch_record",
+    }
 
     assert set(dags.dags) == {f"receive__{slug}" for slug in contracts.load().organisations} | follows
 
@@ -193,7 +201,7 @@ def test_the_builder_runs_every_layer_in_order_one_dbt_at_a_time(dags: DagBag) -
 
     assert [name for name in in_order if name in LAYERS] == list(LAYERS)
     assert in_order.index("person_records") < in_order.index("update_person_index") < in_order.index("care_events")
-    assert in_order[-1] == "publish"
+    assert in_order[-2:] == ["publish", "check_access"]
     assert {build.get_task(name).pool for name in (*LAYERS, "update_person_index", "publish")} == {"dbt"}
     assert build.max_active_runs == 1
 

@@ -131,7 +131,7 @@ def test_the_report_is_there_and_says_simulated(demo: FinishedDemo) -> None:
 
 
 def test_the_summary_says_why_the_report_says_no(demo: FinishedDemo) -> None:
-    assert "It says No for direct care and for money whatever arrives: what people decided" in demo.output
+    assert "It says No for direct care until what real data need is in place" in demo.output
 
 
 def test_an_agreement_signed_by_hand_is_not_removed_without_a_word(demo: FinishedDemo) -> None:
@@ -140,7 +140,7 @@ def test_an_agreement_signed_by_hand_is_not_removed_without_a_word(demo: Finishe
     refused = demo.cares("demo")
 
     assert refused.returncode == 1
-    assert "holds what it did not make: agreement Schedule 9. Nothing was touched." in refused.stderr
+    assert "holds what it did not make: agreement Schedule 9" in refused.stderr
     assert "demo --afresh" in refused.stderr
     assert demo.ask("engineer", "select count(*) > 0 from ledger.delivery") == "t"
 

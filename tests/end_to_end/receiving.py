@@ -13,8 +13,8 @@ AS_PROMISED = sorted((EXTRACTS / "torus_tenancies" / "as_promised").iterdir())
 
 
 def sign_agreement(*feeds: str, starts: date = date(2018, 9, 1)) -> None:
-    """Record a sharing agreement in force for each feed."""
-    agreements.sign(*(agreements.Agreement("TEST", feed, ("direct care",), date(2018, 9, 1), starts) for feed in feeds))
+    """Record a sharing agreement in force for each feed, for every purpose."""
+    agreements.sign(*(agreements.Agreement("TEST", feed, agreements.PURPOSES, date(2018, 9, 1), starts) for feed in feeds))
 
 
 def deliver_tenancies(folder: str, period: str = "2019-03") -> deliveries.Decision:

@@ -110,8 +110,8 @@ def test_what_would_lie_there_for_ever_is_named(outbox: Path, tmp_path: Path) ->
     put(outbox / "trous/tenancies/2019-03", ONE_TABLE, seconds_ago=61)
 
     assert deliveries.refusals("torus", outbox) == [
-        f"trous: is no organisation; move what it holds into one of: {', '.join(sorted(contracts.load().organisations))}",
-        "torus/tenancies/2019-03: holds a folder (inner), which is not taken; put the files themselves into 2019-03",
+        f"hidden: is no organisation; move what it holds into one of: {', '.join(sorted(contracts.load().organisations))}",
+        "torus/tenancies/2019-03: holds a folder (hidden), which is not taken; put the files themselves into 2019-03",
         "torus/tenancies/2019-04: holds no file; put the files into it, or remove it",
     ]
     assert deliveries.refusals("council", outbox) == ["council/adult_social_care: is a link; make it a folder"]
@@ -146,7 +146,7 @@ def test_a_delivery_that_is_what_its_manifest_declares_is_accepted(tmp_path: Pat
 
 NOT_AS_DECLARED = {
     MANIFEST.replace(b"s.csv,12\nt", b"s.csv,13\nt"): "it declares 13 rows in household_members.csv, and 12 were found",
-    MANIFEST + b"rents.csv,5\n": "it lists rents.csv, which did not come",
+    MANIFEST + b"rents.csv,5\n": "it lists hidden.csv, which did not come",
     b"file,rows\ntenancies.csv,12\n": "it does not list household_members.csv, which came",
     b"file,rows,sha256\nhousehold_members.csv,12,\ntenancies.csv,12," + b"0" * 64: "it describes another tenancies.csv than came",
     b"name,rows\ntenancies.csv,12\n": "manifest.csv line 1: the header must be file,rows or file,rows,sha256",
@@ -259,8 +259,8 @@ def test_a_name_with_control_characters_or_of_no_known_encoding_is_kept_and_show
     assert deliveries.collect("torus", outbox) == []
     assert warehouse.rows("select source from ledger.delivery") == [("torus/tenancies/2019-03___31m",)]
     assert warehouse.rows("select file_name from ledger.delivery_file order by 1") == [
-        ("_tenants_.csv",),
-        ("ten_nts.csv",),
+        ("_hidden_.csv",),
+        ("hidden_hidden.csv",),
         ("tenancies.csv",),
     ]
 

@@ -291,7 +291,7 @@ def test_what_lies_where_nobody_collects_it_is_named(warehouse: FreshWarehouse, 
     assert deliveries.refusals("torus", outbox) == [
         "torus/tenancies/2019-03: is a link; send the folder itself",
         "torus/tenancies/tenancies.csv: lies outside a folder; move it into one that is named after its period",
-        "torus/tenancy: is no feed; move it into one of: neighbourhoods, tenancies",
+        "torus/hidden: is no feed; move it into one of: neighbourhoods, tenancies",
     ]
 
 

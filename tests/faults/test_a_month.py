@@ -15,10 +15,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from cares import builds, contracts, deliveries, promises, provenance, reports
 from cares.contracts import Period
 from cares.deliveries import Row
+from cares.governance import door
 from end_to_end.receiving import sign_agreement
 from few_contracts import few_contracts
 from fresh_warehouse import FreshWarehouse
@@ -130,6 +132,15 @@ def homes(how_many: int) -> dict[str, list[dict[str, str]]]:
     }  # fmt: skip
 
 
+def who_may_open(folder: Path) -> Path:
+    """Our register of who may open the Shared Care Record, as it is where only the three organisations take part."""
+    register = yaml.safe_load(door.REGISTER.read_text("utf-8"))
+    register |= {"may_open": ["council", "acute hospital trust"], "only_for_referred_through_contact_cares": []}
+    path = folder / door.REGISTER.name
+    path.write_text(yaml.safe_dump(register | {"open_all_day": ["sthk"]}), "utf-8")
+    return path
+
+
 @pytest.fixture
 def borough(warehouse: FreshWarehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Borough]:
     """Contracts whose due days fall as the story needs them, agreements from the month before on, an empty outbox."""
@@ -140,6 +151,7 @@ def borough(warehouse: FreshWarehouse, tmp_path: Path, monkeypatch: pytest.Monke
         path.write_text(re.sub(r"due_days_after_period: \d+", f"due_days_after_period: {days}", path.read_text()))
     promised = contracts.load(root)
     monkeypatch.setattr(contracts, "load", lambda: promised)
+    monkeypatch.setattr(door, "REGISTER", who_may_open(tmp_path))
     sign_agreement(*DUE, starts=LAST_OF_MONTH_BEFORE.replace(day=1))
     yield Borough(warehouse, tmp_path / "outbox")
 

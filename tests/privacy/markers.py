@@ -8,13 +8,16 @@ in that column alone, and so goes as far as it can.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import itertools
 import re
+from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
 
-from cares.contracts import Column, Feed, Table
+from cares import contracts
+from cares.contracts import Column, Feed, Period, Table
 
 PASSING_ROWS = 60  # enough to keep the delivery below the share of rows set aside at which it is held
 PASSING_WORD, FAILING_WORD = "Passleak", "Failleak"
@@ -32,13 +35,15 @@ class Markers:
         # The day that Access gives a time without one stands in our own SQL.
         self._days = itertools.cycle(day for day in days if day != date(1899, 12, 30))
 
-    def write_feed(self, feed: Feed, folder: Path, version: str) -> None:
+    def write_feed(
+        self, feed: Feed, folder: Path, version: str, passing_rows: int = PASSING_ROWS, *, has_failing_rows: bool = True
+    ) -> None:
         """One file for each table of a feed: passing rows, rows that fail in one column, and one that fails in all."""
         folder.mkdir(parents=True)
         tables = [table for table in feed.format.tables.values() if table.in_version(table.file, version)]
         passing: dict[str, list[dict[str, str]]] = {}
         for table in _referred_to_first(tables):
-            passing[table.name] = [self._passing_row(table, version, row, passing) for row in range(PASSING_ROWS)]
+            passing[table.name] = [self._passing_row(table, version, row, passing) for row in range(passing_rows)]
         for table in tables:
             headers = list(table.columns(version))
             with (folder / f"{table.name}.csv").open("w", newline="", encoding=feed.files.encoding) as stream:
@@ -46,14 +51,20 @@ class Markers:
                 if feed.files.has_header:
                     writer.writeheader()
                 writer.writerows(passing[table.name])
+                if not has_failing_rows:
+                    continue
                 can_fail = [header for header in headers if _may_fail(table.file.columns[header])]
                 for number, header in enumerate(can_fail):
-                    row = self._passing_row(table, version, number % PASSING_ROWS, passing)
+                    row = self._passing_row(table, version, number % passing_rows, passing)
                     self.made.discard(row[header])
                     writer.writerow({**row, header: self._word(FAILING_WORD)})
                 row = self._passing_row(table, version, 0, passing)
                 self.made.difference_update(row[header] for header in can_fail)
                 writer.writerow({**row, **{header: self._word(FAILING_WORD) for header in can_fail}})
+
+    def word(self) -> str:
+        """A word that stands for any value of somebody's, for names of files and whatever else has no column."""
+        return self._word(FAILING_WORD)
 
     def found_in(self, text: str) -> set[str]:
         """The markers that stand in a text."""
@@ -114,6 +125,37 @@ class Markers:
     def _remember(self, marker: str) -> str:
         self.made.add(marker)
         return marker
+
+
+def one_feed_of_each_format() -> list[Feed]:
+    """The first feed of each format."""
+    feeds = {feed.format.name: feed for feed in reversed(contracts.load().feeds.values())}
+    return [feeds[name] for name in contracts.load().formats]
+
+
+def periods_of(feed: Feed) -> Iterator[Period]:
+    """The periods that a feed may send, the first ones from February 2019 on."""
+    first = feed.file.arrives.first
+    begins = max(date(2019, 2, 1), first.start) if first else date(2019, 2, 1)
+    while begins < date.today():
+        period = contracts.period_of(begins, feed.file.arrives.every)
+        begins = period.end + timedelta(days=1)
+        with contextlib.suppress(contracts.ContractError):  # no version of the format governs it
+            feed.version(period)
+            yield period
+
+
+def break_file(file: Path, number: int) -> None:
+    """Make a file that cannot be taken in: bytes of another encoding, or a quotation mark that does not close."""
+    header, first, *rest = file.read_bytes().splitlines(keepends=True)
+    broken = first.replace(PASSING_WORD.encode(), b"\xe9" + PASSING_WORD.encode()) if number % 2 else b'"' + first
+    file.write_bytes(b"".join([header, broken, *rest]))
+
+
+def add_column(file: Path, header: str, values: str, delimiter: str) -> None:
+    """Give a file a last column that its contract does not know, with the same value in each of its rows."""
+    first, *rows = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join([first + delimiter + header, *(row + delimiter + values for row in rows)]) + "\n", encoding="utf-8")
 
 
 def _referred_to_first(tables: list[Table]) -> list[Table]:

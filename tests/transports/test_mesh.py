@@ -216,7 +216,7 @@ def test_a_message_of_no_feed_or_no_period_is_named_once_and_stays_and_the_other
         (HOUSING, SENDER, "CARES_HOUSING", "2019-05.csv", "is one file, and a delivery has 2 tables; the sender packs them"),
         # What is as near to one feed as to another is named with the first of them.
         (SOCIAL_CARE, SENDER, "CARES_HOSING", "2.zip", f"comes from the mailbox {SENDER} with the workflow CARES_HOSING, which"),
-        (SOCIAL_CARE, STRANGER, "OTHERS", "a.bin", f"comes from the mailbox {STRANGER} with the workflow OTHERS, which is that"),
+        (SOCIAL_CARE, STRANGER, "OTHERS", "a.dat", f"comes from the mailbox {STRANGER} with the workflow OTHERS, which is that"),
     ]
     for _, sender, workflow, name, _ in strange:
         server.send(sender, workflow, name, TENANCIES)

@@ -139,9 +139,9 @@ def test_what_would_lie_there_for_ever_is_named(
     server.put("torus/returns/tenancies/delivery_12_letter.txt", b"")
 
     assert connect().refusals("torus") == [
-        f"{MARCH}: holds a folder (inner), which is not taken; put the files themselves into 2019-03",
+        f"{MARCH}: holds a folder (hidden), which is not taken; put the files themselves into 2019-03",
         "torus/tenancies/tenancies.csv: lies outside a folder; move it into one that is named after its period",
-        "torus/tenants: is no feed; move it into one of: tenancies",
+        "torus/hidden: is no feed; move it into one of: tenancies",
     ]
 
 

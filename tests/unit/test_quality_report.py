@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from cares import contracts, settings
 from cares.cli.report import app
+from cares.governance import readiness
 from cares.reports import ReportError, charts, disclosure, facts, quality_report, scores, wording
 from cares.reports.facts import Check
 from fresh_warehouse import FreshWarehouse
@@ -80,6 +81,18 @@ def test_no_line_of_the_ledger_gives_a_hidden_part_away() -> None:
         reads for reads, values in could_be.items() if any(r == "*" and len(v) == 1 for r, v in zip(reads, values, strict=False))
     ]
     assert given_away == []
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 4])
+def test_a_total_leaves_each_hidden_part_with_three_values_or_more(parts: int) -> None:
+    could_be: dict[tuple[str, ...], list[set[int]]] = defaultdict(lambda: [set() for _ in range(parts)])
+    for counts in itertools.product(range(18), repeat=parts):
+        reads = (*map(disclosure.shown, counts), disclosure.shown_total(counts))
+        for values, count in zip(could_be[reads], counts, strict=True):
+            values.add(count)
+    assert not [
+        reads for reads, values in could_be.items() if any(len(v) < 3 for r, v in zip(reads, values, strict=False) if r == "*")
+    ]
 
 
 def test_a_percentage_is_taken_from_rounded_parts() -> None:
@@ -247,7 +260,19 @@ def test_all_feeds_in_time_are_safe_for_planning_and_never_for_money(ledger: Led
     words = read(quality_report(None))
     assert verdict(words, "planning") == "Yes No rule speaks against it."
     assert verdict(words, "money").startswith("No Costs and the partnership's money are taken in")
-    assert verdict(words, "direct care").startswith("No What people decided about showing their record")
+
+
+def test_direct_care_waits_for_all_that_real_data_need(ledger: Ledger) -> None:
+    every_feed_arrived(ledger)
+    ledger.build(as_at=date(2019, 8, 1))
+    readiness.take_up()
+    words = verdict(read(quality_report(None)), "direct care")
+    assert words.startswith("No Not in place yet: ")
+    assert "clinical safety, DCB0129 (missing)" in words
+    ledger.connection.execute(
+        "update governance.readiness set state = 'in place', decided_on = '2019-07-01', kept_at = 'the register of the borough'"
+    )
+    assert "Not in place" not in read(quality_report(None))
 
 
 def test_an_overdue_feed_is_named_and_calls_for_care(ledger: Ledger) -> None:

@@ -96,7 +96,9 @@ def test_no_value_of_a_failing_statement_reaches_the_log_of_the_server(warehouse
 
 
 def test_an_unknown_role_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(WarehouseError, match="owner, pipeline, engineer, analyst, governance, caldicott, airflow"):
+    with pytest.raises(
+        WarehouseError, match="owner, pipeline, engineer, analyst, governance, caldicott, contact_cares, audit, airflow"
+    ):
         cares_warehouse.url("admin")
 
 

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 import typer
 
 from cares.cli import (
+    access,
     agreement,
     airflow,
+    audit,
     build,
     contract,
     deliver,
     delivery,
     demo,
+    erase,
+    evidence,
+    hold,
+    opt_out,
+    partnership,
+    permission,
     person_index,
     person_index_evaluate,
     person_index_explain,
     promise,
+    pseudonym,
+    purpose,
+    readiness,
     rebuild,
+    record,
+    rectify,
     report,
+    restrict,
+    restricted_code,
+    retention,
     row,
+    sign_off,
     simulate,
+    staff,
+    subject_access,
     warehouse,
     why,
 )
@@ -31,8 +51,20 @@ typer_app = typer.Typer(
     pretty_exceptions_enable=False,
     help="St Helens Cares: the fragments of a person's care, put together.",
 )
-for command in (demo.demo, simulate.simulate, deliver.deliver, rebuild.rebuild, why.why):
-    typer_app.command()(command)
+commands: dict[str, Callable[..., None]] = {
+    "demo": demo.demo,
+    "simulate": simulate.simulate,
+    "deliver": deliver.deliver,
+    "rebuild": rebuild.rebuild,
+    "why": why.why,
+    "restrict": restrict.restrict,
+    "unrestrict": restrict.unrestrict,
+    "erase": erase.erase,
+    "evidence": evidence.evidence,
+    "exit": retention.leave,
+}
+for name, command in commands.items():
+    typer_app.command(name)(command)
 person_index.app.command()(person_index_explain.explain)
 person_index.app.command()(person_index_evaluate.evaluate)
 person_index.app.command()(person_index_evaluate.train)
@@ -40,13 +72,29 @@ person_index.app.command()(person_index_evaluate.models)
 person_index.app.command()(person_index_evaluate.sample)
 for name, noun in {
     "warehouse": warehouse,
+    "access": access,
     "contract": contract,
     "agreement": agreement,
+    "hold": hold,
+    "retention": retention,
+    "purpose": purpose,
+    "pseudonym": pseudonym,
+    "partnership": partnership,
+    "readiness": readiness,
+    "permission": permission,
+    "restricted-code": restricted_code,
+    "sign-off": sign_off,
+    "opt-out": opt_out,
+    "subject-access": subject_access,
+    "rectify": rectify,
     "promise": promise,
     "delivery": delivery,
     "row": row,
     "build": build,
     "person-index": person_index,
+    "record": record,
+    "staff": staff,
+    "audit": audit,
     "report": report,
     "airflow": airflow,
 }.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -83,6 +83,19 @@ def password() -> None:
     typer.echo(sign_in(airflow_server.new_login()))
 
 
+@app.command()
+def login(
+    role: Annotated[str, typer.Option(help="engineer, governance, analyst, or administrator, who says who may come in")],
+) -> None:
+    """Make the login of a role, or give it a new password, shown once."""
+    from cares import airflow_server, warehouse
+
+    warehouse.ensure_ready()
+    airflow_server.prepare()
+    typer.echo(sign_in(airflow_server.new_login(role)))
+
+
 def sign_in(login: Login) -> str:
     """The sentence that shows a new login."""
-    return f"Sign in as {login.name} with the password {login.password} (shown this once; a new one: cares airflow password)"
+    again = "cares airflow password" if login.name == "engineer" else f"cares airflow login --role {login.name}"
+    return f"Sign in as {login.name} with the password {login.password} (shown this once; a new one: {again})"

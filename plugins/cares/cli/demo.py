@@ -183,8 +183,8 @@ def _show(console: Console, summary: Summary, seconds: float) -> None:
     console.print("\n[bold]What to do next[/]")
     console.print(f"  Read the quality report: {summary.report}", soft_wrap=True)
     console.print(
-        "  (It says No for direct care and for money whatever arrives: what people decided about showing their record "
-        "is taken in and not obeyed yet, and no table tells of costs yet.)",
+        "  (It says No for direct care until what real data need is in place: cares readiness list; and for money, of which no "
+        "table tells yet.)",
         soft_wrap=True,
     )
     console.print("  Open Airflow, with the runs that you just saw: make up (to stop it: make down)")

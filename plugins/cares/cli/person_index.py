@@ -130,7 +130,7 @@ def withhold(left: Record, right: Record, because: Because) -> None:
     for opening in withheld.openings:
         typer.echo(f"Opened {opening.opened_at:%Y-%m-%d %H:%M} by {opening.opened_by} for {opening.purpose}")
     if not withheld.openings:
-        typer.echo("Who opened them is not known: openings of the linked dataset are not logged yet.")
+        typer.echo("Nobody has opened the Shared Care Record of either.")
     typer.echo(
         f"Decision {withheld.decision_id} keeps them apart. The next build (cares build run) splits them and shows both again; "
         "earlier builds go on hiding them. If the link was right: "

@@ -33,4 +33,6 @@ def rebuild(
     with console.status("start") as status:
         build_id = builds.rebuild(moment, say=lambda step: status.update(step))
     print_build(build_id, console)
+    if waits := builds.what_waits(build_id):
+        console.print(waits)
     console.print(f"The facts as at {moment:%Y-%m-%d %H:%M}: cares warehouse psql --role analyst, schema insight_as_at")

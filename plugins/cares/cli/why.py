@@ -102,6 +102,9 @@ def _print_row(story: RowStory, console: Console) -> None:
         _say(console, f"Released {_at(release.released_at)} by {release.released_by}: {release.reason}")
         if release.ended_at:
             _say(console, f"Set aside again {_at(release.ended_at)} by {release.ended_by}: {release.end_reason}")
+    for dispute in story.disputes:
+        what = f"the value of {dispute.column_name}" if dispute.column_name else "the whole row"
+        _say(console, f"Disputed since {dispute.received_on}: {what} (rectification {dispute.rectification_id}).")
     _say(console, f"It is {'' if story.is_in_staging else 'not '}in staging now. {_builds('In', story.builds)}")
     if story.successor:
         rows = ", ".join(f"row {row}" for row in story.successor.rows) or "no row with its key there: removed"

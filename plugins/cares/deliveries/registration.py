@@ -16,7 +16,7 @@ from cares import contracts, english, landing, settings, warehouse
 from cares.contracts import Feed, Period
 from cares.deliveries import manifest
 from cares.deliveries.events import record
-from cares.deliveries.sent_files import DeliveryRefused, Part, look, sent_files
+from cares.deliveries.sent_files import DeliveryRefused, Part, look, sent_files, shown
 from cares.reading import FileProblem, delimited
 from cares.reading.containers import opened
 
@@ -84,7 +84,7 @@ def allowed(feed_slug: str, period_label: str) -> tuple[Feed, Period, str]:
     Raises DeliveryRefused where none does or the period is not this feed's, ContractError for an unknown feed or period.
     """
     feed = contracts.load().feed(feed_slug)
-    period = feed.period(period_label)
+    period = feed.period(shown(period_label))
     _refuse_what_others_send(feed, period)
     _refuse_without_agreement(feed)
     _refuse_what_lies_ahead(feed, period)

@@ -27,6 +27,15 @@ DONE = ".done"
 UNFINISHED = (".part", ".filepart", ".tmp")
 _CHUNK = 1 << 20
 _LONGEST_NAME = 200
+_HIDDEN = "hidden"
+# Words that tell of a file and of nobody, beside those of the contracts.
+_WORDS_OF_FILES = (
+    "csv txt tsv dat xml xlsx xls xlsm xlsb ods pdf doc docx json zip gz rar tar tgz part filepart tmp done manifest returns "
+    "first second again corrected correction final new january february march april may june july august september october "
+    "november december"
+).split()
+# A date is written in so many digits, with its time too; an NHS number in 10, or in groups of 3, 3 and 4.
+_LENGTHS_OF_DATES = (2, 4, 6, 8, 12, 14)
 _OTHER_WORKBOOKS = (".xls", ".xlsm", ".xlsb", ".ods")
 
 
@@ -100,8 +109,28 @@ def look(feed: Feed, version: str, paths: Iterable[Any]) -> None:
 
 
 def shown(name: str) -> str:
-    """A file's name as it may be kept and shown: no path, no control characters, not too long."""
-    return re.sub(r"[^\w .()-]", "_", name)[:_LONGEST_NAME]
+    """The name of a file or folder as it may be kept and shown: whoever sends it may have named it after a person.
+
+    Of its words stay those that the contracts use and those that tell of files; every other is `hidden`, and so are numbers,
+    unless they may be dates and nothing beside them is hidden. What follows `__` is judged on its own.
+    """
+    return "__".join(map(_without_strange_words, printable(name).split("__")))
+
+
+def printable(text: str) -> str:
+    """A short text of somebody else's as it may be printed: no path, no control characters, not too long."""
+    return re.sub(r"[^\w .()-]", "_", text)[:_LONGEST_NAME]
+
+
+def _without_strange_words(name: str) -> str:
+    words, promised = contracts.WORD.findall(name), contracts.load()
+    known = promised.words_of_names.union(_WORDS_OF_FILES)
+    # A table's name, which may be written in other words than the contract's.
+    ends = [end for end in range(len(words) + 1) if contracts.normalised("".join(words[:end])) in promised.stems]
+    strange = {word for word in words[max(ends, default=0) :] if len(word) > 1 and word.lower() not in known}
+    if all(word.isdigit() and len(word) in _LENGTHS_OF_DATES for word in strange):
+        return name
+    return contracts.WORD.sub(lambda word: _HIDDEN if word[0] in strange else word[0], name)
 
 
 def is_link(path: Any) -> bool:
@@ -131,11 +160,11 @@ def _parts_of_workbook(feed: Feed, name: str, stream: BinaryIO) -> tuple[tuple[P
         stream.seek(0)
     except FileProblem as found:
         raise ArchiveRefused(str(found)) from None
-    tables = {sheet: _table_of(feed, sheet) for sheet in sheets}
+    tables = {sheet: _table_of(feed, sheet) if shown(sheet) == sheet else None for sheet in sheets}
     parts = tuple(Part(table, sheet) for sheet, table in tables.items() if table)
     own = _table_of(feed, name.rpartition(".")[0])
     if not parts and len(sheets) == 1 and own:
-        return (Part(own, sheets[0]),), ()
+        return (Part(own),), ()
     left_out = tuple(place for place, table in enumerate(tables.values(), 1) if not table)
     problem = f"{feed.slug}: {name}: no sheet is named after a table; name each after one of: {_known(feed)}"
     return parts or (Part(None, problem=problem),), left_out

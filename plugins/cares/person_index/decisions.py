@@ -21,7 +21,7 @@ from typing import Any, Final, Literal, NamedTuple
 import psycopg
 from psycopg.rows import class_row, dict_row
 
-from cares import english, warehouse
+from cares import english, reasons, warehouse
 
 Decision = Literal["must link", "must not link"]
 # Whose login reads the pairs: row-level security shows sealed ones to the guardian only.
@@ -239,7 +239,7 @@ def record_decision(
     connection: psycopg.Connection, left: str, right: str, decision: Decision, because: str, reader: Reader = CLERK
 ) -> int:
     """`decide`, in a transaction of `one_at_a_time`."""
-    because = one_line(because)
+    because = reasons.one_line(because, DecisionError)
     left, right = in_order(connection, left, right)
     is_sealed = _is_sealed(connection, left, right)
     _refuse_contradiction(connection, left, right, decision, reader)
@@ -259,7 +259,7 @@ def record_decision(
 
 def undo(decision_id: int, because: str, reader: Reader = CLERK) -> None:
     """Take a decision back, and ask again what was asked; DecisionError where the reader sees none of that number in force."""
-    because = one_line(because)
+    because = reasons.one_line(because, DecisionError)
     with _reading(reader) as connection:
         found = connection.execute(
             "select undone_at, undone_by from person_index.pair_decision where decision_id = %s", (decision_id,)
@@ -343,14 +343,6 @@ def raise_pairs(connection: psycopg.Connection, refused: Iterable[tuple[str, str
     for statement in _KEEP_QUEUE:
         connection.execute(statement)
     connection.execute("drop table refused_pair, asked_person, question")
-
-
-def one_line(because: str) -> str:
-    """A reason as it is kept; DecisionError where it is empty, longer than a line, or not printable."""
-    because = because.strip()
-    if not because or len(because) > 500 or not because.isprintable():
-        raise DecisionError("Say why in one line of at most 500 letters.")
-    return because
 
 
 def in_order(connection: psycopg.Connection, left: str, right: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import psycopg
 
-from cares import warehouse
+from cares import reasons, warehouse
 from cares.person_index import decisions
 from cares.person_index.decisions import DecisionError
 
@@ -39,7 +39,7 @@ def withhold(left: str, right: str, because: str) -> Withheld:
     A decision that linked just these two is taken back. Raises DecisionError where there is no such record, the two are
     withheld already, or a decision is in the way of keeping them apart; they stay withheld in the last case.
     """
-    because = decisions.one_line(because)
+    because = reasons.one_line(because, DecisionError)
     with decisions.one_at_a_time() as connection:
         left, right = decisions.in_order(connection, left, right)
         added = connection.execute(
@@ -67,7 +67,7 @@ def release(left: str, right: str, because: str) -> None:
 
     The decision that keeps them apart stays until it is undone. Raises DecisionError where the two are not withheld.
     """
-    because = decisions.one_line(because)
+    because = reasons.one_line(because, DecisionError)
     with decisions.one_at_a_time() as connection:
         ended = connection.execute(
             """update person_index.withheld_record set released_at = now(), released_by = %(by)s, released_because = %(because)s
@@ -95,8 +95,29 @@ def end_where_split(connection: psycopg.Connection) -> None:
 
 
 def openings(left: str, right: str) -> list[Opening]:
-    """Who opened what is known of the persons of two records, the latest first: nobody's opening is logged yet."""
-    return []
+    """Who was shown the Shared Care Record of the person that either record belonged to then, the latest first."""
+    with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
+        return [
+            Opening(*row)
+            for row in connection.execute(
+                """
+                select opening.at, opening.staff || ' of ' || opening.organisation, opening.purpose
+                from audit.opening
+                where opening.outcome = 'shown' and exists (
+                    select from person_index.membership
+                    where membership.person_id = opening.person_id and membership.person_record_id = any(%s)
+                        and membership.valid_from <= opening.at
+                        -- Until the build after is published, the record shows who was one person before it.
+                        and coalesce(membership.valid_to, 'infinity') > coalesce(
+                            (select coalesce(identified_at, as_at) from ledger.build where build.build_id = opening.build_id),
+                            opening.at
+                        )
+                )
+                order by opening.number desc
+                """,
+                ([left, right],),
+            )
+        ]
 
 
 def _keep_apart(connection: psycopg.Connection, left: str, right: str, because: str) -> int:

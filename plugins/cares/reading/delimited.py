@@ -221,6 +221,13 @@ def _each(lines: PhysicalLines, shape: FileShape) -> Iterator[Record]:
             yield Record(starts_on, values, problem)
 
 
+def with_lines(path: Path, shape: FileShape) -> Iterator[tuple[int, int, list[str]]]:
+    """The first and the last line of each record below the header, and its values; raises FileProblem as `records` does."""
+    lines = PhysicalLines(path, shape)
+    for record in _each(lines, shape):
+        yield record.line, lines.number, record.values
+
+
 def _line_breaks_are_explained(values: list[str], header: Header, columns: dict[str, Column]) -> bool:
     if len(values) != len(header.fields):
         return False

@@ -67,11 +67,15 @@ class Workbook:
         """How many rows a sheet has below the first one, which is its header."""
         return max(0, len(self._filled(part).rows) - 1)
 
+    def _called(self, sheet: str | None) -> str:
+        """What a sheet is called; None is the only one, whose name may be anybody's and is not kept."""
+        return next(iter(self.sheets), "") if sheet is None else sheet
+
     def _filled(self, sheet: str | None) -> _Filled:
         """Which rows of a sheet hold a value, from its own XML."""
         filled = _Filled()
         with self._unpacked() as archive:
-            tell_all(filled, chunks(archive.open(self.sheets[sheet or ""])))
+            tell_all(filled, chunks(archive.open(self.sheets[self._called(sheet)])))
         return filled
 
     def _header(self, sheet: str | None, table: Table) -> tuple[list[str], int]:
@@ -109,7 +113,7 @@ class Workbook:
     def _rows(self, sheet: str | None, columns: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
         """Each row of a sheet with its number, so many columns wide."""
         with _reading():
-            cells = self._book[sheet or ""]
+            cells = self._book[self._called(sheet)]
             cells.reset_dimensions()
             rows = enumerate(cells.iter_rows(max_col=columns, values_only=True), 1)
         while True:

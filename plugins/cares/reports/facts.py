@@ -171,6 +171,36 @@ class Linkage:
 
 
 @dataclass(frozen=True)
+class HeldBack:
+    """How many care events one rule of the list of restricted codes holds back from every reader."""
+
+    rule: str
+    care_events: int
+    version: str
+
+
+@dataclass(frozen=True)
+class OptOuts:
+    """A purpose that obeys opt-outs: until when the list tells and whether it is young enough; and how many people are left out by what."""
+
+    purpose: str
+    opt_out_days: int
+    told_until: datetime | None
+    is_fresh: bool
+    without_verified_number: int
+    not_on_the_list: int
+    type_1: int
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What must be in place before real data are switched on, and how it stands today, as the register of readiness says."""
+
+    item: str
+    state: str
+
+
+@dataclass(frozen=True)
 class Facts:
     """Everything that the report of one build is made from; no value of the data is among it."""
 
@@ -183,6 +213,9 @@ class Facts:
     models: list[ModelOutcome]
     people: People | None
     linkage: Linkage | None
+    held_back: list[HeldBack]
+    opt_outs: list[OptOuts]
+    needed: list[Needed]
 
     def out_of_balance(self) -> list[Delivery]:
         """Deliveries in use whose rows do not add up in the ledger, file by file and to the row."""
@@ -214,7 +247,23 @@ def read(build_id: int | None) -> Facts:
         people = _people(connection)
         linkage = _linkage(connection, build.build_id) if people else None
         agreed = promises.agreed_days(connection)
-    return Facts(build, simulated.is_simulated(), agreed, deliveries, files, checks, models, people, linkage)
+        held_back = _rows(connection, HeldBack, _HELD_BACK, {})
+        opt_outs = _rows(connection, OptOuts, _OPT_OUTS, {})
+        needed = _rows(connection, Needed, "select item, state_today as state from governance.readiness_today order by item", {})
+    return Facts(
+        build,
+        simulated.is_simulated(),
+        agreed,
+        deliveries,
+        files,
+        checks,
+        models,
+        people,
+        linkage,
+        held_back,
+        opt_outs,
+        needed,
+    )
 
 
 def _build(connection: psycopg.Connection[Any], build_id: int | None) -> Build:
@@ -254,6 +303,34 @@ def _rows(connection: psycopg.Connection[Any], kind: type[Row], query: str, valu
     with connection.cursor(row_factory=class_row(kind)) as cursor:
         return cursor.execute(query, values).fetchall()
 
+
+_HELD_BACK = """
+    select
+        listed.rule,
+        (select count(*) from governance.restricted_event as event where event.rule = listed.rule) as care_events,
+        list.version
+    from (select distinct rule from governance.restricted_code) as listed
+    cross join (select version from governance.restricted_code_list where is_in_force) as list
+    order by listed.rule
+"""
+
+_OPT_OUTS = """
+    with current as (select distinct person_id from person_index.membership where valid_to is null)
+    select
+        purpose, opt_out_days, told_until, is_fresh, without_verified_number, not_on_the_list, type_1
+    from governance.purpose_opt_outs
+    cross join (
+        select
+            count(*) filter (where numbered.person_id is null) as without_verified_number,
+            count(*) filter (where cleared.person_id is null) as not_on_the_list,
+            count(objector.person_id) as type_1
+        from current
+        left join governance.numbered_person as numbered using (person_id)
+        left join governance.cleared_person as cleared using (person_id)
+        left join governance.type_1_objector as objector using (person_id)
+    ) as people
+    order by purpose
+"""
 
 _BUILD = """
     select build_id, state, coalesce(as_at, started_at) as as_at, started_at, published_at,

@@ -94,6 +94,8 @@ def _page(found: Facts, promised: Contracts) -> str:
         linkage=found.linkage,
         signs=_signs(found.linkage) if found.linkage else [],
         organisation_names={slug: organisation.file.name for slug, organisation in promised.organisations.items()},
+        held_back=found.held_back,
+        opt_outs=found.opt_outs,
         models=_models(found),
         ledger=[
             (slug, [(delivery, ledger_lines(delivery, found.files[delivery.delivery_id])) for delivery in deliveries])

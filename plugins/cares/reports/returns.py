@@ -93,10 +93,22 @@ class _Broken:
     first_lines: list[int]
 
 
+@dataclass(frozen=True)
+class _Disputed:
+    """A line that the person it is about says is wrong, in one column or as a whole."""
+
+    file_name: str
+    table_name: str
+    line: int
+    column_name: str | None
+    reference: int
+    due_on: date
+
+
 def write(delivery_id: int) -> Path | None:
     """Write the letter on a delivery and the list of lines to mend, and return where the letter is.
 
-    None where there is nothing to tell: no finding, no line that cannot be read, neither rejected nor held. Done again it
+    None where there is nothing to tell: no finding, no line that cannot be read or is disputed, neither rejected nor held. Done again it
     says how things stand then, and so do the letters of the deliveries that this one mends. Raises WarehouseError when the
     warehouse does not answer, ContractError when the delivery's feed is not promised any more.
     """
@@ -148,15 +160,16 @@ def _write(connection: psycopg.Connection, delivery_id: int) -> Path | None:
     broken = _all(connection, _Broken, _BROKEN, delivery_id)
     unreadable = _all(connection, _Broken, _UNREADABLE, delivery_id)
     settled = connection.execute(_SETTLED, {"delivery": delivery_id}).fetchall()
+    disputed = _all(connection, _Disputed, _DISPUTED, delivery_id)
     letter = _letter_of(connection, delivery_id)
-    if not (broken or unreadable or settled or delivery.state in ("rejected", "held") or letter.exists()):
+    if not (broken or unreadable or disputed or settled or delivery.state in ("rejected", "held") or letter.exists()):
         return None
     feed = contracts.load().feed(delivery.feed)
     problems = [] if delivery.is_replaced else [file.problem for file in files if file.problem]
     listing = list_beside(letter)
     word = simulated.WORD if simulated.is_simulated() else None
     _write_list(connection, delivery, feed, files, broken, listing, word)
-    text = _letter(connection, delivery, feed, files, problems, broken, unreadable, settled, listing.name, word)
+    text = _letter(connection, delivery, feed, files, problems, broken, unreadable, disputed, settled, listing.name, word)
     with _written(letter, "utf-8") as stream:
         stream.write(text)
     return letter
@@ -214,6 +227,7 @@ def _letter(
     problems: Sequence[str],
     broken: Sequence[_Broken],
     unreadable: Sequence[_Broken],
+    disputed: Sequence[_Disputed],
     settled: Sequence[tuple[str, int, int | None]],
     list_name: str,
     word: str | None,
@@ -223,8 +237,12 @@ def _letter(
     )
     environment.filters |= {"counted": english.counted, "moment": _moment}
     was_taken = delivery.state in ("accepted", "superseded")
-    tables = {one.table_name for one in (*broken, *unreadable)} if was_taken else {file.table_name for file in files}
+    tables = {file.table_name for file in files}
+    if was_taken:
+        tables = {*(one.table_name for one in (*broken, *unreadable)), *(one.table_name for one in disputed)}
     ask, is_to_come_again = _ask(delivery, feed, bool(problems or broken or unreadable), _today(connection))
+    if disputed and not is_to_come_again:
+        ask, is_to_come_again = f"Please look into what is disputed {_until(disputed, _today(connection))}.", True
     text = environment.get_template("letter.txt").render(
         delivery=delivery,
         feed=feed,
@@ -246,6 +264,16 @@ def _letter(
         ],
         unreadable=[
             {"file_name": one.file_name, "rows": one.rows, "lines": _lines(one), "mend": _MEND_A_LINE} for one in unreadable
+        ],
+        disputed=[
+            {
+                "what": f"the value of {_header(feed, one)}" if one.column_name else "the whole row",
+                "file_name": one.file_name,
+                "line": one.line,
+                "reference": one.reference,
+                "due_on": english.day(one.due_on),
+            }
+            for one in disputed
         ],
         list_name=list_name if broken or unreadable else None,
         ask=ask,
@@ -274,6 +302,19 @@ def _column(broken: _Broken, feed: Feed) -> str:
     if broken.rule == f"{broken.table_name}.key.unique" and table:
         return ", ".join(table.file.key)
     return "" if broken.rule == f"{broken.table_name}.table.in_version" else header
+
+
+def _header(feed: Feed, disputed: _Disputed) -> str:
+    """The header of the column that is disputed, as the sender writes it."""
+    table = feed.format.tables[disputed.table_name]
+    return next(
+        (header for header, name in table.column_names.items() if name == disputed.column_name), disputed.column_name or ""
+    )
+
+
+def _until(disputed: Sequence[_Disputed], today: date) -> str:
+    due_on = min(one.due_on for one in disputed)
+    return f"by {english.day(due_on)}" if due_on > today else "as soon as you can"
 
 
 def _table(feed: Feed, broken: _Broken) -> Table | None:
@@ -482,6 +523,15 @@ _BROKEN = f"""
     join ledger.delivery_file as file using (file_id)
     join ledger.check_result as result on result.delivery_id = file.delivery_id and result.rule = open.rule
     order by file.file_id, open.rows desc, result.rule
+"""
+
+# What is said to be wrong with it stays with us: a letter holds no value.
+_DISPUTED = f"""
+    select {_FILE_NAME} as file_name, asked.table_name, asked.now_line_number as line, asked.column_name,
+           asked.rectification_id as reference, asked.due_on
+    from governance.rectification as asked
+    join ledger.delivery_file as file on file.delivery_id = asked.now_delivery_id and file.table_name = asked.table_name
+    where asked.now_delivery_id = %(delivery)s and asked.ended_at is null order by asked.rectification_id
 """
 
 _STILL_UNREADABLE = """

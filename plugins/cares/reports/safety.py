@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cares import english
 from cares.reports.disclosure import percent
-from cares.reports.facts import Build, Facts, Linkage, People
+from cares.reports.facts import Build, Facts, Linkage, Needed, OptOuts, People
 from cares.reports.pictures import FeedPicture
 from cares.reports.wording import listed
 
@@ -65,6 +66,8 @@ def judge(facts: Facts, feeds: Sequence[FeedPicture]) -> Safety:
         *_little_was_set_aside(feeds),
         *_people_can_be_joined(facts.people),
         *_links_are_right(facts.linkage),
+        *_opt_outs_are_known(facts.opt_outs),
+        *_what_real_data_need_is_in_place(facts.needed),
         *_not_there_yet(),
     ]
     reasons.sort(key=lambda reason: reason.answer != NO)
@@ -173,10 +176,25 @@ def _links_are_right(linkage: Linkage | None) -> Iterator[Reason]:
         )
 
 
+def _opt_outs_are_known(purposes: Sequence[OptOuts]) -> Iterator[Reason]:
+    for one in purposes:
+        if one.is_fresh:
+            continue
+        why = (
+            f"tells until {one.told_until:%d/%m/%Y}, more than {one.opt_out_days} days ago"
+            if one.told_until
+            else "has never come"
+        )
+        yield Reason(NO, f"NHS England's list of who has not opted out {why}, so nobody is shown for {one.purpose}.", (PLANNING,))
+
+
+def _what_real_data_need_is_in_place(items: Sequence[Needed]) -> Iterator[Reason]:
+    if not items:
+        yield Reason(NO, "Nobody has recorded what must be in place before professionals are shown a record.", (DIRECT_CARE,))
+    waiting = [f"{item.item} ({item.state})" for item in items if item.state != "in place"]
+    if waiting:
+        yield Reason(NO, f"Not in place yet: {english.all_of(waiting)}.", (DIRECT_CARE,))
+
+
 def _not_there_yet() -> Iterator[Reason]:
-    yield Reason(
-        NO,
-        "What people decided about showing their record is taken in, and nothing obeys it yet, so no professional may see one.",
-        (DIRECT_CARE,),
-    )
     yield Reason(NO, "Costs and the partnership's money are taken in, and no table tells of them yet.", (MONEY,))

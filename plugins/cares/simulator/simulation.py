@@ -182,6 +182,8 @@ class Simulation:
             yield from ([register.organisation, register.source, local_id, int(of)] for local_id, of in named.items())
 
     def _first_day_of(self, feed: Feed) -> date:
+        if feed.slug == nhs_england.NationalDataOptOuts.slug:
+            return self.story.told.first_answer
         return self.story.told.first_daily if feed.file.arrives.every == "day" else self.first
 
     def _write_agreements(self, out: Path) -> None:
@@ -190,7 +192,7 @@ class Simulation:
             starts = self._first_day_of(feed) - timedelta(days=0 if feed.file.arrives.every == "day" else 30)
             signed = starts - timedelta(days=30)
             what = [f"SIMULATED {feed.file.allowed_by}", feed.slug, ";".join(_purposes(feed))]
-            rows.append([*what, signed, starts, "", "keep until"])
+            rows.append([*what, signed, starts, "", f"keep until {starts.year + 20}-12-31"])
         headers = "agreement feed purposes signed_on in_force_from in_force_until on_ending".split()
         outbox.write_table(out / "agreements.csv", headers, rows)
 

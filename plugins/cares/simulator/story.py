@@ -22,6 +22,7 @@ from cares.simulator.lives import (
     looked_after,
     mental_health,
     neighbourhood,
+    opt_outs,
     outpatients,
     permissions,
     record_use,
@@ -33,6 +34,7 @@ from cares.simulator.records import Records
 from cares.simulator.sheets import Sheet
 
 DAYS_OF_DAILY_FEEDS = 7
+MONTHS_OF_ANSWERS = 2  # about opt-outs: each takes the place of the one before, so that no more tell more
 TOLD_BEFORE_MONTHS = 15  # how long before the first delivery lives are told: a first delivery looks back
 
 
@@ -66,6 +68,11 @@ class Told:
         """The first day of the feeds that come every day: some days say as much as two years of them would."""
         return max(self.first, self.last - timedelta(days=DAYS_OF_DAILY_FEEDS - 1))
 
+    @property
+    def first_answer(self) -> date:
+        """The first day of the months that are answered about opt-outs."""
+        return max(self.first, (self.last - timedelta(days=30 * MONTHS_OF_ANSWERS - 20)).replace(day=1))
+
 
 class Story:
     """The lives of everybody, each table one row an event; persons are numbers of rows of `borough.people`.
@@ -76,7 +83,7 @@ class Story:
     community, mental_health: see `community.Community` and `mental_health.MentalHealth`.
     neighbourhood, safety, general_practice: see the modules of these names. referrals: see `voluntary.referrals`.
     childrens_contacts: see `childrens_contacts.contacts`. front_door: see `front_door.FrontDoor`. permissions: see
-    `permissions.decisions`. record_use: see `record_use.openings`.
+    `permissions.decisions`. record_use: see `record_use.openings`. opted_out: see `opt_outs.national`.
     What is told later may rest on what was told before, so the order matters: some of it moves people to other homes.
     """
 
@@ -111,6 +118,7 @@ class Story:
         self.general_practice = general_practice.lives(
             told.seed, self.borough, self.stays, self.neighbourhood.is_damp, self._last_seen(), day(told.first)
         )
+        self.opted_out = opt_outs.national(told.seed, self.borough)
         self.registers: list[Records] = []
 
     def _last_seen(self) -> np.ndarray:

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import httpx
 
 from cares.contracts import Feed
-from cares.deliveries.sent_files import DONE, UNFINISHED, shown
+from cares.deliveries.sent_files import DONE, UNFINISHED, printable
 from cares.transports import RETURNS, Offer, OfferedFile, TransportProblem, TransportRefused, causes
 
 LIST = "deliveries.csv"
@@ -250,7 +250,7 @@ def connected(feed: Feed, host: str, port: int | None, login: str, password: str
         )
     if strange := sorted(set(extra) - _EXTRA):
         raise TransportRefused(
-            f"{place}: its extra has {', '.join(shown(one) for one in strange)}, which nobody reads; remove it. It may have: "
+            f"{place}: its extra has {', '.join(printable(one) for one in strange)}, which nobody reads; remove it. It may have: "
             f"{', '.join(sorted(_EXTRA))}"
         )
     if extra.get("returns", "put") != "put":
@@ -270,7 +270,7 @@ def connected(feed: Feed, host: str, port: int | None, login: str, password: str
             target = response.url.join(response.headers["location"])
             if (target.scheme, target.host, target.port) != (response.url.scheme, response.url.host, response.url.port):
                 raise TransportRefused(
-                    f"{place}: the server leads to another one ({shown(target.host)}), to which nothing was sent; ask who runs it which host "
+                    f"{place}: the server leads to another one ({printable(target.host)}), to which nothing was sent; ask who runs it which host "
                     "is the right one, and write that into the connection"
                 )
 

@@ -1,7 +1,7 @@
 """MESH, the message exchange of the NHS: each message in our mailbox is one delivery.
 
 A message of a feed has the workflow that the feed's contract names, and comes from the mailbox that it names; its file is
-called `<period>[__word].<ending>`. Where a delivery has several tables, it is a zip file of them, a workbook or XML. A message
+called `<period>[__word].<ending>`, or as one that we asked with, `<mailbox>-<day>-<number>.dat`. Where a delivery has several tables, it is a zip file of them, a workbook or XML. A message
 is acknowledged, which removes it from the mailbox, when its delivery stands in the ledger and not before. What is refused stays
 unacknowledged, and MESH tells its sender that nobody took it.
 
@@ -15,6 +15,7 @@ import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,16 +25,18 @@ from mesh_client import MeshClient, MeshError
 from requests import Response
 from urllib3.exceptions import HTTPError
 
-from cares.contracts import ContractError, Feed, Period
+from cares.contracts import ContractError, Feed, Period, period_of
 from cares.contracts import Mesh as Boxes
 from cares.deliveries.archives import is_archive
-from cares.deliveries.sent_files import shown
+from cares.deliveries.sent_files import printable, shown
 from cares.reading.containers import is_workbook, is_xml
 from cares.transports import Offer, OfferedFile, TransportProblem, TransportRefused, causes
 
 _BLOCK = 1 << 18
 _SECONDS_TO_ANSWER = 60
 _LOGIN_REFUSED, _GONE = (401, 403), (404, 410)
+# As the national services name what they are asked with; the answer has the name, or the same local id.
+_ASKED_WITH = re.compile(r"[A-Z0-9]+-(\d{6})-(\d{4})\.dat", re.IGNORECASE)
 _SHA256 = re.compile(r"\s*sha-?256[\s:]+([0-9a-f]{64})\s*", re.IGNORECASE)
 # MESH sends reports of its own, too.
 _DELIVERY = "DATA"
@@ -50,6 +53,7 @@ class _Message:
     file_name: str
     sha256: str | None
     status: str | None
+    local_id: str = ""
 
 
 class Mesh:
@@ -124,7 +128,7 @@ class Mesh:
         """
         boxes = _boxes(feed)
         self._shake_hands()
-        with self._told(f"sending {shown(name)} to the mailbox {boxes.mailbox}"):
+        with self._told(f"sending {printable(name)} to the mailbox {boxes.mailbox}"):
             self.client.send_message(
                 boxes.mailbox, content, workflow_id=boxes.returns_workflow, filename=name, local_id=name, subject=feed.slug
             )
@@ -171,7 +175,7 @@ class Mesh:
         try:
             yield
         except MeshError as error:
-            reason = shown(str(error.args[0])) if error.args else "no reason given"
+            reason = printable(str(error.args[0])) if error.args else "no reason given"
             raise TransportRefused(
                 f"{self._place}: {what}: MESH did not take it ({reason}); correct mailbox and workflows in the feed's contract, or ask the "
                 "national MESH service desk"
@@ -279,16 +283,31 @@ def _message(number: str, headers: Mapping[str, str]) -> _Message:
         headers.get("Mex-FileName", ""),
         checksum.group(1).lower() if checksum else None,
         headers.get("Mex-StatusDescription"),
+        headers.get("Mex-LocalID", ""),
     )
 
 
 def _offer(feed: Feed, message: _Message) -> Offer:
     """The delivery that a message of a feed is. Raises ContractError where its file name is not that of one."""
-    folder, dot, ending = message.file_name.partition(".")
+    file_name = _of_the_day_asked(feed, message) or message.file_name
+    folder, dot, ending = file_name.partition(".")
     if not dot or not ending:
         raise ContractError("has a file name without an ending; the sender names it like 2019-03.csv or 2019-03__2.zip")
-    name = _file_name(feed, feed.period(folder.partition("__")[0]), message.file_name, ending)
+    name = _file_name(feed, feed.period(shown(folder.partition("__")[0])), file_name, ending)
     return Offer(folder, message.number, (OfferedFile(name, None, message.sha256),), message.number)
+
+
+def _of_the_day_asked(feed: Feed, message: _Message) -> str | None:
+    """What an answer is called here that is named after what we asked with: its period, and its number within the month."""
+    for name in (message.file_name, message.local_id):
+        if asked := _ASKED_WITH.fullmatch(name):
+            day, number = asked.groups()
+            try:
+                on = datetime.strptime(day, "%d%m%y").date()
+            except ValueError:
+                continue
+            return f"{period_of(on, feed.file.arrives.every).label}__{number}.dat"
+    return None
 
 
 def _file_name(feed: Feed, period: Period, name: str, ending: str) -> str:
@@ -312,10 +331,10 @@ def _named(message: _Message, why: str) -> str:
 
 def _why_of_no_feed(feed: Feed, message: _Message) -> str:
     boxes = _boxes(feed)
-    workflow, sender = shown(message.workflow or "none"), shown(message.sender or "none")
+    workflow, sender = printable(message.workflow or "none"), printable(message.sender or "none")
     if message.kind != _DELIVERY:
         return (
-            f"is a report of MESH on the workflow {workflow}, that something sent did not arrive ({shown(message.status or 'no reason given')}); "
+            f"is a report of MESH on the workflow {workflow}, that something sent did not arrive ({printable(message.status or 'no reason given')}); "
             f"ask who runs the mailbox {boxes.mailbox}"
         )
     if message.workflow == boxes.workflow:

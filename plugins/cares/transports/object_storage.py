@@ -19,7 +19,7 @@ import s3fs
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from cares.contracts import Feed
-from cares.deliveries.sent_files import DeliveryRefused, shown
+from cares.deliveries.sent_files import DeliveryRefused, printable, shown
 from cares.transports import RETURNS, TransportProblem, TransportRefused
 
 _BLOCK = 8 << 20
@@ -205,7 +205,7 @@ def opened(feed: Feed, login: str, password: str, extra: Mapping[str, Any]) -> O
     place = f"{feed.slug}: by object storage, connection {feed.connection}"
     if strange := sorted(set(extra) - _EXTRA):
         raise TransportRefused(
-            f"{place}: its extra has {', '.join(shown(one) for one in strange)}, which nobody reads; remove it. It may have: "
+            f"{place}: its extra has {', '.join(printable(one) for one in strange)}, which nobody reads; remove it. It may have: "
             f"{', '.join(sorted(_EXTRA))}"
         )
     address = str(extra.get("address", "")).rstrip("/")
@@ -243,7 +243,7 @@ def opened(feed: Feed, login: str, password: str, extra: Mapping[str, Any]) -> O
 
 def _problem(place: str, error: Exception) -> TransportProblem | TransportRefused:
     code = _code(error)
-    told = f" ({shown(code)})" if code else ""
+    told = f" ({printable(code)})" if code else ""
     if isinstance(error, NoCredentialsError | PartialCredentialsError):
         return TransportRefused(
             f"{place}: there is no login, neither in the connection nor in the environment; write the access key's id as the login and "
@@ -268,7 +268,7 @@ def _problem(place: str, error: Exception) -> TransportProblem | TransportRefuse
             "'ca' is its authority"
         )
     return TransportProblem(
-        f"{place}: the service did not answer, or the connection was cut ({shown(code) or type(error).__name__}); it is tried again. If "
+        f"{place}: the service did not answer, or the connection was cut ({printable(code) or type(error).__name__}); it is tried again. If "
         "it stays so, see that the service runs, and that this machine reaches it"
     )
 

@@ -57,3 +57,18 @@ select
     ended_on,
     cast(null as timestamptz) as ended_at
 from {{ ref('int_tenancies') }}
+
+union all
+
+select
+    'gp/' || gp_event_id as care_event_id,
+    person_record_id,
+    organisation,
+    feed,
+    'GP ' || kind as kind,
+    detail,
+    started_on,
+    started_at,
+    ended_on,
+    cast(null as timestamptz) as ended_at
+from {{ ref('int_gp_events') }}

@@ -14,9 +14,9 @@ arrived as (
         min(told.period_start) as period_start,
         max(told.period_end) as period_end,
         count(distinct told.delivery_id) as deliveries,
-        {{ rounded_count('sum(file.received_rows)') }} as received_rows,
-        {{ rounded_count('sum(file.accepted_rows)') }} as accepted_rows,
-        {{ rounded_count('sum(file.set_aside_rows)') }} as set_aside_rows,
+        {{ shown_count('sum(file.received_rows)') }} as received_rows,
+        {{ shown_count('sum(file.accepted_rows)') }} as accepted_rows,
+        {{ shown_count('sum(file.set_aside_rows)') }} as set_aside_rows,
         cast(max(told.received_at) as date) as last_received_on
     from told
     inner join {{ source('ledger', 'file_in_build') }} as file

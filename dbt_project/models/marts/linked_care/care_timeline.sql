@@ -3,6 +3,7 @@ select
     events.care_event_id,
     membership.person_id,
     events.organisation,
+    events.feed,
     events.kind,
     events.detail,
     events.started_on,

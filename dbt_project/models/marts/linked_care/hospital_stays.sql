@@ -3,6 +3,7 @@ select
     stays.hospital_stay_id,
     membership.person_id,
     stays.organisation,
+    stays.feed,
     stays.spell_number,
     stays.admitted_on,
     stays.admitted_at,

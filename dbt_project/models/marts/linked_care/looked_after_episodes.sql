@@ -3,6 +3,7 @@ select
     episodes.looked_after_episode_id,
     membership.person_id,
     episodes.organisation,
+    episodes.feed,
     episodes.started_on,
     episodes.ended_on,
     episodes.reason_for_new_episode_code,

@@ -6,6 +6,9 @@
     ('stg_housing__household_members', 'tenancies', left_out_of_tenancies()),
     ('stg_person_file__people', 'persons', left_out_of_persons()),
     ('stg_ssda903__header', 'persons', left_out_of_persons()),
+    ('stg_gp_summary__appointments', 'care_timeline', left_out_of_gp_appointments()),
+    ('stg_gp_summary__problems', 'care_timeline', left_out_of_gp_problems()),
+    ('stg_gp_summary__medication', 'care_timeline', left_out_of_gp_medication()),
 ] %}
 with rows_in_force as (
     {%- for table, mart, left_out in in_a_mart %}

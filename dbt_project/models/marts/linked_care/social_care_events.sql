@@ -38,6 +38,7 @@ select
     events.social_care_event_id,
     events.person_id,
     events.organisation,
+    events.feed,
     events.kind,
     events.started_on,
     events.ended_on,

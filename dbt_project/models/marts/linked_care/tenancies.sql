@@ -3,6 +3,7 @@ select
     tenancies.tenancy_id,
     membership.person_id,
     tenancies.organisation,
+    tenancies.feed,
     tenancies.tenancy_reference,
     tenancies.is_main_tenant,
     tenancies.relationship,

@@ -1,4 +1,5 @@
-"""What is fetched from NHS England: the trusts and commissioners of the place, their successions, and GP practices.
+"""What comes from NHS England: the trusts and commissioners of the place, their successions, GP practices; and its answers about
+the national data opt-out.
 
 Trusts, clinical commissioning groups and successions are public facts of the Organisation Data Service (Open Government
 Licence v3.0), as its file etr of 2022 has them; opening days of commissioners follow the Health and Social Care Act 2012
@@ -12,7 +13,8 @@ from datetime import date
 import numpy as np
 
 from cares.contracts import Period, Table
-from cares.simulator import bodies, homes
+from cares.simulator import bodies, homes, identifiers
+from cares.simulator.days import day
 from cares.simulator.sheets import Sheet
 from cares.simulator.story import Sender, Story
 
@@ -83,8 +85,8 @@ GENERAL_PRACTICE = "4"  # prescribing setting
 
 
 def feeds(story: Story) -> list[Sender]:
-    """What is fetched."""
-    return [Organisations(story)]
+    """What is fetched, and what is answered."""
+    return [Organisations(story), NationalDataOptOuts(story)]
 
 
 class Organisations:
@@ -133,6 +135,28 @@ class Organisations:
             "Amended Record Indicator": "0",
             "Prescribing Setting": GENERAL_PRACTICE,
         }
+
+
+class NationalDataOptOuts:
+    """Each month, of all NHS numbers that anybody in the place has on file, those whose owners had not opted out at its end."""
+
+    slug = "nhs_england/national_data_opt_outs"
+
+    def __init__(self, story: Story) -> None:
+        self.story = story
+
+    def sheets(self, period: Period, tables: dict[str, Table]) -> dict[str, Sheet]:
+        """The answer of a month."""
+        borough, opted_out = self.story.borough, self.story.opted_out
+        on_file = {number.replace(" ", "") for register in self.story.registers for number in register.nhs_number} - {""}
+        on_file |= set(borough.people["nhs_number"])
+        withheld = set(borough.people["nhs_number"][opted_out <= day(period.end)])
+        known = np.array(sorted(on_file - withheld), dtype=object)
+        return {"numbers": _sheet_of(known[~identifiers.wrong_nhs_numbers(known)])}
+
+
+def _sheet_of(numbers: np.ndarray) -> Sheet:
+    return Sheet(len(numbers), {"NHS Number": numbers})
 
 
 def _organisation(code: str, name: str, address: tuple[str, ...], opened: date, closed: date | None, on: date) -> dict[str, str]:
