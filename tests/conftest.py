@@ -65,9 +65,10 @@ def with_our_register(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def demo() -> Iterator[FinishedDemo]:
-    """The demo, after it has run."""
-    with finished_demo(SESSION_VAR / "demo") as finished:
-        yield finished
+    """The demo, after it has run; in a folder of its own, since what a test leaves in the session's is searched for values."""
+    with tempfile.TemporaryDirectory(prefix="cares-demo-", ignore_cleanup_errors=True) as folder:
+        with finished_demo(Path(folder)) as finished:
+            yield finished
 
 
 class WholeFiles(LoadScopeScheduling):
