@@ -15,7 +15,7 @@ from cares_pages.delivery_tasks import RETRY_WHEN_INTERRUPTED, accepted
 
 with DAG(
     "build_linked_dataset",
-    description="Staging, person index, care events, linked care, Shared Care Record, insight, board, publish",
+    description="Staging, person index, care events, marts, publish",
     schedule=AssetOrTimeSchedule(
         timetable=CronTriggerTimetable("0 2 * * *", timezone="Europe/London"),
         assets=AssetAny(*map(accepted, contracts.load().feeds)),
@@ -64,11 +64,10 @@ with DAG(
         access.check()
 
     build = start()
-    staging, reference, person_records, care_events, linked_care, shared_care_record, insight, board = (
+    staging, reference, person_records, care_events, marts = (
         run_layer.override(task_id=layer)(build, layer)
-        for layer in "staging reference person_records care_events linked_care shared_care_record insight board".split()
+        for layer in ("staging", "reference", "person_records", "care_events", "marts")
     )
     person_index = update_person_index(build)
     nothing_is_arriving() >> build
-    staging >> reference >> person_records >> person_index >> care_events >> linked_care
-    linked_care >> shared_care_record >> insight >> board >> publish(build) >> check_access()
+    staging >> reference >> person_records >> person_index >> care_events >> marts >> publish(build) >> check_access()

@@ -59,10 +59,7 @@ LAYERS = {
     "reference": "path:seeds path:models/intermediate/reference",
     "person_records": "path:models/intermediate/person_index",
     "care_events": "path:models/intermediate/care_events",
-    "linked_care": "path:models/marts/linked_care",
-    "shared_care_record": "path:models/marts/shared_care_record",
-    "insight": "path:models/marts/insight",
-    "board": "path:models/marts/board",
+    "marts": "path:models/marts",
 }
 # Their tables stay from build to build, and only what changed is worked out again.
 KEPT_LAYERS = ("staging", "care_events")

@@ -150,7 +150,7 @@ def test_an_analyst_reads_insight_and_the_board_s_figures_and_nothing_else(borou
                     (psycopg.errors.InsufficientPrivilege, psycopg.errors.ObjectNotInPrerequisiteState)
                 ),
             ):
-                if schema in ("insight", "board"):
+                if schema in ("insight", "board", "partnership"):
                     connection.execute(f"insert into {schema}.{table} select * from {schema}.{table}")
                 connection.execute(f'select * from {schema}."{table}"')
             refused.append(schema)
@@ -178,9 +178,9 @@ def test_nothing_in_insight_points_at_a_person(borough: FreshWarehouse, built: B
 def test_published_views_say_what_they_are(borough: FreshWarehouse, built: Built) -> None:
     views = borough.rows(
         """select schemaname || '.' || viewname, obj_description((schemaname || '.' || viewname)::regclass)
-           from pg_views where schemaname in ('linked_care', 'shared_care_record', 'insight', 'board')"""
+           from pg_views where schemaname in ('linked_care', 'shared_care_record', 'insight', 'board', 'partnership')"""
     )
-    assert {name.partition(".")[0] for name, _ in views} == {"linked_care", "shared_care_record", "insight", "board"}
+    assert {name.partition(".")[0] for name, _ in views} == {"linked_care", "shared_care_record", "insight", "board", "partnership"}
     assert all(comment and f" Build {built.build_id}. No data from " in comment for _, comment in views)
 
 

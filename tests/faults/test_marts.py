@@ -372,7 +372,7 @@ def spoiled_marts(corrected: Story) -> Iterator[str]:
     with corrected.pipeline.warehouse.connect() as connection:
         connection.execute("insert into intermediate.int_hospital_stays select * from intermediate.int_hospital_stays limit 1")
     with pytest.raises(builds.BuildError) as failure:
-        builds.run_layer(build_id, "linked_care")
+        builds.run_layer(build_id, "marts")
     with pytest.raises(builds.BuildError):
         builds.publish(build_id)
     yield str(failure.value)
@@ -386,5 +386,5 @@ def test_d39_a_mart_whose_test_fails_is_not_published(corrected: Story, seen: Se
     seen(f"the build {state} ({why.partition('.')[0]}); what was published before is {'unchanged' if same else 'changed'}")
 
     assert state == "failed"
-    assert "unique_hospital_stays_hospital_stay_id" in why
+    assert "key_hospital_stays_hospital_stay_id" in why
     assert same

@@ -93,7 +93,7 @@ def test_no_reader_finds_the_other_through_household_or_address(story: Story) ->
     columns = story.warehouse.rows(
         """select table_schema, column_name from information_schema.columns
            where table_schema = any(%s) and column_name = any(%s)""",
-        ["insight", "board"],
+        ["insight", "board", "partnership"],
         sorted(protections.TELLS_OF_HOME - {"has_social_housing"}),
     )
     assert columns == []

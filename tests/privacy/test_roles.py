@@ -37,8 +37,7 @@ def borough(warehouse_of_module: FreshWarehouse) -> FreshWarehouse:
     """A published build, and the tables of the next one, which is not."""
     door_story.tell(warehouse_of_module)
     build_id = builds.start_build()
-    for layer in ("linked_care", "shared_care_record", "insight"):
-        builds.run_layer(build_id, layer)
+    builds.run_layer(build_id, "marts")
     return warehouse_of_module
 
 

@@ -27,7 +27,7 @@ def finished_build(warehouse: FreshWarehouse, persons: str, outcome: str = "succ
         for layer in (*builds.LAYERS, "person_index"):
             connection.execute(
                 "insert into ledger.model_outcome (build_id, layer, model, kind, outcome) values (%s, %s, 'm', 'model', %s)",
-                (build_id, layer, outcome if layer == "insight" else "success"),
+                (build_id, layer, outcome if layer == "marts" else "success"),
             )
     return build_id
 

@@ -59,6 +59,7 @@ USES: dict[str, Use | None] = {
     "shared_care_record": Use("direct care"),
     "insight": Use("planning", readers=("analyst",), is_pseudonymised=True),
     "board": Use("board reporting", readers=("analyst", "governance")),
+    "partnership": Use("board reporting", readers=("analyst", "governance")),
 }
 
 

@@ -228,6 +228,7 @@ def _write_memberships(connection: psycopg.Connection) -> None:
         select person_record_id, new_person_id, rule from change where new_person_id is not null
         """
     )
+    connection.execute("select person_index.analyze_membership()")
 
 
 def _write_decisions(connection: psycopg.Connection) -> None:

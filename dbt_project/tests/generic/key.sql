@@ -1,5 +1,5 @@
-{#- No two rows of the model have the same values in these columns; a row with a gap in one of them fails too. -#}
-{% test unique_together(model, columns) %}
+{#- The primary key of a model: no two rows have the same values in these columns, and none of them has a gap. -#}
+{% test key(model, columns) %}
 select {{ columns | join(', ') }}
 from {{ model }}
 group by {{ columns | join(', ') }}
