@@ -62,7 +62,7 @@ class Summary:
 
     deliveries: list[dict[str, Any]]
     people: Evaluation
-    marts: list[tuple[str, int]]
+    marts: list[tuple[str, int, int]]
     report: Path
 
 
@@ -218,13 +218,13 @@ def summary() -> Summary:
     """What arrived, how right the people are against the simulator's answer key, and what was published."""
     with warehouse.safe_errors(), warehouse.connect("pipeline") as connection:
         views = connection.execute(
-            """select table_schema, table_name from information_schema.views
-               where table_schema in ('linked_care', 'insight') order by table_schema desc, table_name"""
+            """select table_schema, array_agg(table_name::text) from information_schema.views
+               where table_schema in ('linked_care', 'insight', 'board', 'partnership') group by table_schema order by table_schema"""
         ).fetchall()
         marts = []
-        for schema, name in views:
-            count = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, name))).fetchone()
-            marts.append((f"{schema}.{name}", count[0]))
+        for schema, names in views:
+            rows = (connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, name))) for name in names)
+            marts.append((schema, len(names), sum(count.fetchone()[0] for count in rows)))
     return Summary(
         deliveries=progress().deliveries,
         people=person_index.evaluate(settings.VAR / "answer_key" / "persons.csv"),

@@ -81,7 +81,7 @@ def test_a_table_that_is_no_longer_built_stops_the_publication(warehouse: FreshW
 
 def test_a_build_with_a_failed_layer_is_not_published(warehouse: FreshWarehouse) -> None:
     failed = finished_build(warehouse, "select 1 as a", outcome="fail")
-    with pytest.raises(builds.BuildError, match="insight"):
+    with pytest.raises(builds.BuildError, match="marts"):
         builds.publish(failed)
     assert builds.published_build() is None
 

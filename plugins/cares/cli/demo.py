@@ -176,15 +176,14 @@ def _show(console: Console, summary: Summary, seconds: float) -> None:
         f"{people.precision:.1%} belong together; of those that belong together {people.recall:.1%} were put together.",
         soft_wrap=True,
     )
-    marts = _table("\nWhat was published", "Rows")
-    for name, rows in summary.marts:
-        marts.add_row(name, f"{rows:,}")
+    marts = _table("\nWhat was published", "Tables", "Rows")
+    for schema, tables, rows in summary.marts:
+        marts.add_row(schema, str(tables), f"{rows:,}")
     console.print(marts)
     console.print("\n[bold]What to do next[/]")
     console.print(f"  Read the quality report: {summary.report}", soft_wrap=True)
     console.print(
-        "  (It says No for direct care until what real data need is in place: cares readiness list; and for money, of which no "
-        "table tells yet.)",
+        "  (It says No for direct care until what real data need is in place: cares readiness list.)",
         soft_wrap=True,
     )
     console.print("  Open Airflow, with the runs that you just saw: make up (to stop it: make down)")

@@ -68,7 +68,6 @@ def judge(facts: Facts, feeds: Sequence[FeedPicture]) -> Safety:
         *_links_are_right(facts.linkage),
         *_opt_outs_are_known(facts.opt_outs),
         *_what_real_data_need_is_in_place(facts.needed),
-        *_not_there_yet(),
     ]
     reasons.sort(key=lambda reason: reason.answer != NO)
     return Safety(
@@ -194,7 +193,3 @@ def _what_real_data_need_is_in_place(items: Sequence[Needed]) -> Iterator[Reason
     waiting = [f"{item.item} ({item.state})" for item in items if item.state != "in place"]
     if waiting:
         yield Reason(NO, f"Not in place yet: {english.all_of(waiting)}.", (DIRECT_CARE,))
-
-
-def _not_there_yet() -> Iterator[Reason]:
-    yield Reason(NO, "Costs and the partnership's money are taken in, and no table tells of them yet.", (MONEY,))
