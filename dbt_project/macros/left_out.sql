@@ -75,3 +75,110 @@ case
     when started_on is null then 'no start date'
 end
 {%- endmacro %}
+
+
+{#- Care that is told in a data set of referrals and contacts. -#}
+{% macro left_out_of_referrals(day='received_on') -%}
+case
+    when local_person_id is null then 'no local person id'
+    when referral_id is null then 'no number of the referral'
+    when {{ day }} is null then 'no start date'
+end
+{%- endmacro %}
+
+
+{#- Whose contact it was is said by its referral only. -#}
+{% macro left_out_of_contacts() -%}
+case
+    when contact_id is null then 'no number of the contact'
+    when referral_id is null then 'no number of the referral'
+    when contact_on is null then 'no start date'
+end
+{%- endmacro %}
+
+
+{% macro left_out_of_attendances(day) -%}
+case
+    when local_person_id is null then 'no local person id'
+    when attendance_id is null then 'no number of the attendance'
+    when {{ day }} is null then 'no start date'
+end
+{%- endmacro %}
+
+
+{% macro left_out_of_front_door_contacts() -%}
+case
+    when local_person_id is null then 'no local person id'
+    when contact_id is null then 'no number of the contact'
+    when received_on is null then 'no start date'
+end
+{%- endmacro %}
+
+
+{% macro left_out_of_mental_health_stays(of='') -%}
+case
+    when {{ of }}spell_id is null then 'no spell number'
+    when {{ of }}referral_id is null then 'no number of the referral'
+    when {{ of }}admitted_on is null then 'no admission date'
+end
+{%- endmacro %}
+
+
+{% macro left_out_of_childrens_contacts() -%}
+case
+    when local_person_id is null then 'no local person id'
+    when contacted_on is null then 'no start date'
+end
+{%- endmacro %}
+
+
+{#- A visit to a home of which no resident is named is nobody's care. -#}
+{% macro left_out_of_fire_visits() -%}
+case
+    when local_person_id is null then 'nobody is named'
+    when visit_reference is null then 'no number of the visit'
+    when visited_on is null then 'no start date'
+end
+{%- endmacro %}
+
+
+{% macro left_out_of_police_incidents(of='') -%}
+case
+    when {{ of }}local_person_id is null then 'nobody is named'
+    when {{ of }}incident_reference is null then 'no number of the incident'
+end
+{%- endmacro %}
+
+
+{% macro left_out_of_gp_results() -%}
+case
+    when local_person_id is null then 'no local person id'
+    when gp_practice_code is null or result_id is null then 'no number of the practice'
+    when is_deleted then 'taken back by the practice'
+    when result_on is null then 'no start date'
+end
+{%- endmacro %}
+
+
+{#-
+    What becomes of the rows of a staging table that are no events by themselves: the models that read it say so, or else the
+    reason why none does.
+-#}
+{% macro told_of_table(staged) -%}
+{%- set readers = [] -%}
+{%- for node in graph.get('nodes', {}).values()
+    if node.resource_type == 'model' and node.fqn[1] != 'staging' and staged.unique_id in node.depends_on.nodes -%}
+    {%- do readers.append(node.name.removeprefix('int_')) -%}
+{%- endfor -%}
+{%- if readers -%}
+    {{- 'describes ' ~ readers | sort | join(', ') -}}
+{%- else -%}
+    {{- left_out_because().get(staged.name, 'no mart reads this table') -}}
+{%- endif -%}
+{%- endmacro %}
+
+
+{#- Why no model reads a staging table, in the words that `rows_accounted_for` counts its rows under. -#}
+{% macro left_out_because() -%}
+{{ return({}) }}
+{%- endmacro %}

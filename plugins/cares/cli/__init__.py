@@ -17,6 +17,7 @@ from cares.cli import (
     deliver,
     delivery,
     demo,
+    dictionary,
     erase,
     evidence,
     hold,
@@ -29,6 +30,7 @@ from cares.cli import (
     promise,
     pseudonym,
     purpose,
+    question,
     readiness,
     rebuild,
     record,
@@ -61,6 +63,7 @@ commands: dict[str, Callable[..., None]] = {
     "unrestrict": restrict.unrestrict,
     "erase": erase.erase,
     "evidence": evidence.evidence,
+    "dictionary": dictionary.dictionary,
     "exit": retention.leave,
 }
 for name, command in commands.items():
@@ -92,6 +95,7 @@ for name, noun in {
     "row": row,
     "build": build,
     "person-index": person_index,
+    "question": question,
     "record": record,
     "staff": staff,
     "audit": audit,

@@ -10,7 +10,10 @@ select
     admitted_on as started_on,
     admitted_at as started_at,
     discharged_on as ended_on,
-    discharged_at as ended_at
+    discharged_at as ended_at,
+    'hospital' as service,
+    provider_code,
+    cast(null as text) as referral_id
 from {{ ref('int_hospital_stays') }}
 
 union all
@@ -25,7 +28,10 @@ select
     started_on,
     cast(null as timestamptz) as started_at,
     ended_on,
-    cast(null as timestamptz) as ended_at
+    cast(null as timestamptz) as ended_at,
+    'adult social care' as service,
+    cast(null as text) as provider_code,
+    cast(null as text) as referral_id
 from {{ ref('int_social_care_events') }}
 
 union all
@@ -40,7 +46,10 @@ select
     started_on,
     cast(null as timestamptz) as started_at,
     ended_on,
-    cast(null as timestamptz) as ended_at
+    cast(null as timestamptz) as ended_at,
+    'children''s social care' as service,
+    cast(null as text) as provider_code,
+    cast(null as text) as referral_id
 from {{ ref('int_looked_after_episodes') }}
 
 union all
@@ -55,7 +64,10 @@ select
     started_on,
     cast(null as timestamptz) as started_at,
     ended_on,
-    cast(null as timestamptz) as ended_at
+    cast(null as timestamptz) as ended_at,
+    'housing' as service,
+    cast(null as text) as provider_code,
+    cast(null as text) as referral_id
 from {{ ref('int_tenancies') }}
 
 union all
@@ -70,5 +82,80 @@ select
     started_on,
     started_at,
     ended_on,
-    cast(null as timestamptz) as ended_at
+    cast(null as timestamptz) as ended_at,
+    'general practice' as service,
+    cast(null as text) as provider_code,
+    cast(null as text) as referral_id
 from {{ ref('int_gp_events') }}
+
+union all
+
+select
+    'referral/' || referral_id as care_event_id,
+    person_record_id,
+    organisation,
+    feed,
+    'referral' as kind,
+    cast(null as text) as detail,
+    referred_on as started_on,
+    referred_at as started_at,
+    coalesce(rejected_on, closed_on) as ended_on,
+    cast(null as timestamptz) as ended_at,
+    service,
+    provider_code,
+    referral_id
+from {{ ref('int_referrals') }}
+
+union all
+
+select
+    'contact/' || contact_id as care_event_id,
+    person_record_id,
+    organisation,
+    feed,
+    'contact' as kind,
+    attendance as detail,
+    contact_on as started_on,
+    contact_at as started_at,
+    contact_on as ended_on,
+    contact_at + make_interval(mins => duration_minutes) as ended_at,
+    service,
+    provider_code,
+    referral_id
+from {{ ref('int_contacts') }}
+
+union all
+
+select
+    'attendance/' || attendance_id as care_event_id,
+    person_record_id,
+    organisation,
+    feed,
+    case source when 'outpatients' then 'outpatient appointment' else 'attendance' end as kind,
+    case source when 'outpatients' then attendance else service end as detail,
+    attended_on as started_on,
+    arrived_at as started_at,
+    coalesce(cast(departed_at at time zone 'Europe/London' as date), attended_on) as ended_on,
+    departed_at as ended_at,
+    service,
+    provider_code,
+    cast(null as text) as referral_id
+from {{ ref('int_attendances') }}
+
+union all
+
+select
+    care_event_id,
+    person_record_id,
+    organisation,
+    feed,
+    kind,
+    detail,
+    started_on,
+    started_at,
+    ended_on,
+    ended_at,
+    service,
+    cast(null as text) as provider_code,
+    referral_id
+from {{ ref('int_other_events') }}

@@ -1,4 +1,4 @@
--- One row for each appointment, problem or medicine of a patient that a GP practice tells of, in force and not taken back.
+-- One row for each appointment, problem, medicine or result of a patient that a GP practice tells of, in force and not taken back.
 -- Appointments that never came about are no care.
 {%- set kinds = {
     'appointment': (ref('stg_gp_summary__appointments'), left_out_of_gp_appointments(), {
@@ -9,6 +9,9 @@
     'medication': (ref('stg_gp_summary__medication'), left_out_of_gp_medication(), {
         'detail': 'term', 'started_on': 'started_on', 'ended_on': 'ended_on', 'code': 'medicine_code',
         'code_system': 'code_system'}),
+    'result': (ref('stg_gp_summary__results'), left_out_of_gp_results(), {
+        'detail': "concat_ws(' ', term || ':', coalesce(cast(value as text), value_in_words), unit)", 'started_on': 'result_on',
+        'ended_on': 'result_on', 'code': 'test_code', 'code_system': 'code_system'}),
 } %}
 with told as (
     {%- for kind, (staged, left_out, columns) in kinds.items() %}

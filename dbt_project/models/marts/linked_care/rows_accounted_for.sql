@@ -1,45 +1,69 @@
--- One row for each feed, table and outcome: in which mart the accepted rows in force stand, or why they stand in none.
-{%- set in_a_mart = [
-    ('stg_apc__episodes', 'hospital_stays', left_out_of_hospital_stays()),
-    ('stg_cld__events', 'social_care_events', left_out_of_social_care_events()),
-    ('stg_ssda903__episodes', 'looked_after_episodes', left_out_of_looked_after_episodes()),
-    ('stg_housing__household_members', 'tenancies', left_out_of_tenancies()),
-    ('stg_person_file__people', 'persons', left_out_of_persons()),
-    ('stg_ssda903__header', 'persons', left_out_of_persons()),
-    ('stg_gp_summary__appointments', 'care_timeline', left_out_of_gp_appointments()),
-    ('stg_gp_summary__problems', 'care_timeline', left_out_of_gp_problems()),
-    ('stg_gp_summary__medication', 'care_timeline', left_out_of_gp_medication()),
-] %}
+-- One row for each feed, table and outcome: in which mart the accepted rows in force stand one by one, what they describe, or
+-- why they stand in none.
+{%- set in_a_mart = {
+    'stg_apc__episodes': ('hospital_stays', left_out_of_hospital_stays()),
+    'stg_cld__events': ('social_care_events', left_out_of_social_care_events()),
+    'stg_ssda903__episodes': ('looked_after_episodes', left_out_of_looked_after_episodes()),
+    'stg_housing__household_members': ('tenancies', left_out_of_tenancies()),
+    'stg_person_file__people': ('persons', left_out_of_persons()),
+    'stg_ssda903__header': ('persons', left_out_of_persons()),
+    'stg_gp_summary__appointments': ('care_timeline', left_out_of_gp_appointments()),
+    'stg_gp_summary__problems': ('care_timeline', left_out_of_gp_problems()),
+    'stg_gp_summary__medication': ('care_timeline', left_out_of_gp_medication()),
+    'stg_gp_summary__results': ('care_timeline', left_out_of_gp_results()),
+    'stg_csds__referrals': ('referrals', left_out_of_referrals()),
+    'stg_mhsds__referrals': ('referrals', left_out_of_referrals()),
+    'stg_vcse_referrals__referrals': ('referrals', left_out_of_referrals('referred_on')),
+    'stg_ecds__attendances': ('attendances', left_out_of_attendances('arrived_on')),
+    'stg_outpatients__attendances': ('attendances', left_out_of_attendances('appointment_on')),
+    'stg_contact_cares__contacts': ('care_timeline', left_out_of_front_door_contacts()),
+    'stg_annex_a__contacts': ('care_timeline', left_out_of_childrens_contacts()),
+    'stg_fire_visits__visits': ('care_timeline', left_out_of_fire_visits()),
+} %}
+{#- Rows that come into a mart only with another row: table -> mart, reason, the other table, its key here, its key there. -#}
+{%- set with_another = {
+    'stg_housing__tenancies': (
+        'tenancies', left_out_of_homes(), 'nobody in the household', ref('int_tenancies'),
+        "organisation || '/' || tenancy_reference", "organisation || '/' || tenancy_reference"),
+    'stg_csds__care_contacts': (
+        'contacts', left_out_of_contacts(), 'its referral was never told', ref('int_referrals'),
+        "feed || '/' || referral_id", 'referral_id'),
+    'stg_mhsds__care_contacts': (
+        'contacts', left_out_of_contacts(), 'its referral was never told', ref('int_referrals'),
+        "feed || '/' || referral_id", 'referral_id'),
+    'stg_mhsds__hospital_spells': (
+        'care_timeline', left_out_of_mental_health_stays(), 'its referral was never told', ref('int_referrals'),
+        "feed || '/' || referral_id", 'referral_id'),
+    'stg_police_incidents__people': (
+        'care_timeline', left_out_of_police_incidents(), 'its incident was never told',
+        ref('stg_police_incidents__incidents') ~ ' where superseded_at is null',
+        "feed || '/' || incident_reference", "feed || '/' || incident_reference"),
+} %}
 with rows_in_force as (
-    {%- for table, mart, left_out in in_a_mart %}
+    {%- for table, (mart, left_out) in in_a_mart.items() %}
     select feed, '{{ table }}' as staging_table, coalesce({{ left_out }}, 'in {{ mart }}') as outcome
     from {{ ref(table) }}
     where superseded_at is null
 
     union all
-    {%- endfor %}
-
+    {% endfor -%}
+    {%- for table, (mart, left_out, alone, other, key, other_key) in with_another.items() %}
     select
-        homes.feed,
-        'stg_housing__tenancies' as staging_table,
-        case
-            when homes.tenancy_reference is null then 'no tenancy reference'
-            when members.tenancy_reference is null then 'nobody in the household'
-            else 'in tenancies'
-        end as outcome
-    from {{ ref('stg_housing__tenancies') }} as homes
-    left join (select distinct organisation, tenancy_reference from {{ ref('int_tenancies') }}) as members
-        on members.organisation = homes.organisation
-        and members.tenancy_reference = homes.tenancy_reference
-    where homes.superseded_at is null
-
-    {%- for model in staging_models() if model.name not in (in_a_mart | map('first') | list) + ['stg_housing__tenancies'] %}
+        own.feed,
+        '{{ table }}' as staging_table,
+        coalesce(own.left_out, case when others.key is null then '{{ alone }}' end, 'in {{ mart }}') as outcome
+    from (
+        select feed, {{ key }} as key, {{ left_out }} as left_out from {{ ref(table) }} where superseded_at is null
+    ) as own
+    left join (select distinct {{ other_key }} as key from {{ other }}) as others on others.key = own.key
 
     union all
-
-    select feed, '{{ model.name }}' as staging_table, 'no mart reads this table yet' as outcome
+    {% endfor -%}
+    {%- for model in staging_models() if model.name not in in_a_mart and model.name not in with_another %}
+    select feed, '{{ model.name }}' as staging_table, '{{ told_of_table(model) | replace("'", "''") }}' as outcome
     from {{ staging_table(model) }}
     where superseded_at is null
+    {{ 'union all' if not loop.last }}
     {%- endfor %}
 )
 

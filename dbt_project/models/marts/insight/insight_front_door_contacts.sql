@@ -1,0 +1,33 @@
+-- One row for each contact of Contact Cares, and of ISAH before it, of a person who is known, under the pseudonym.
+select
+    contacts.person_id as guard_person_id,
+    'front door/' || contacts.front_door_contact_id as guard_care_event_id,
+    contacts.feed as guard_feed,
+    contacts.front_door,
+    {{ month_of('contacts.received_on') }} as received_month,
+    contacts.received_hour,
+    {{ known_code('contacts.channel', 'contact_cares', 'channel') }} as channel,
+    {{ known_code('contacts.tier_code', 'contact_cares', 'tier') }} as tier_code,
+    {{ known_code('contacts.urgency', 'contact_cares', 'urgency') }} as urgency,
+    {{ known_code('contacts.staff_organisation', 'contact_cares', 'staff_organisation') }} as staff_organisation,
+    {{ known_code('contacts.requester_code', 'contact_cares', 'requester') }} as requester_code,
+    {{ known_code('contacts.reason_code', 'contact_cares', 'reason') }} as reason_code,
+    {{ known_code('contacts.outcome', 'contact_cares', 'outcome') }} as outcome,
+    {{ known_code('contacts.adult_or_child', 'contact_cares', 'adult_or_child') }} as adult_or_child,
+    {{ known_code('contacts.eligible_because', 'contact_cares', 'eligibility') }} as eligible_because,
+    contacts.is_eligible,
+    contacts.minutes_to_first_response,
+    contacts.is_crisis_answered_in_time,
+    contacts.is_resolved_at_first_contact,
+    contacts.has_repeat_within_30_days,
+    contacts.onward_referrals,
+    contacts.onward_referrals_judged,
+    contacts.onward_referrals_arrived,
+    contacts.has_unplanned_stay_within_30_days,
+    contacts.has_unplanned_stay_within_90_days,
+    contacts.has_emergency_attendance_within_30_days,
+    contacts.has_emergency_attendance_within_90_days,
+    contacts.has_social_care_service_within_30_days,
+    contacts.has_social_care_service_within_90_days
+from {{ ref('front_door_contacts') }} as contacts
+inner join {{ ref('persons') }} as persons on persons.person_id = contacts.person_id
