@@ -51,7 +51,9 @@ answers as (
         round(overlap.unpriced_percent, 1) as unpriced_percent,
         case
             when overlap.months_told < 12 then concat_ws(
-                '; ', overlap.months_told || ' of 12 months are told: compare with no other year', 'not complete: ' || gaps.not_told_by
+                '; ',
+                overlap.months_told || ' of 12 months are told: compare with no other year',
+                'not complete: ' || gaps.not_told_by
             )
             else coalesce('not complete: ' || gaps.not_told_by, 'complete')
         end as coverage

@@ -91,7 +91,8 @@ from (select * from answers order by place, measure) as in_order
 union all
 select
     null, null, null, null, null, null, null,
-    'no month of ' || string_agg(front_door, ' and none of ' order by front_door desc) || ' has come whole: the two cannot be compared'
+    'no month of ' || string_agg(front_door, ' and none of ' order by front_door desc)
+        || ' has come whole: the two cannot be compared'
 from not_told
 having count(*) > 0
 union all

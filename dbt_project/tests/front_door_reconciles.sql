@@ -60,7 +60,7 @@ with compared as (
             inner join {{ source('person_index', 'membership_in_build') }} as membership
                 on membership.person_record_id
                 = {{ person_record_id('told.organisation', 'person_file', 'told.local_person_id') }}
-            where told.superseded_at is null
+            where told.superseded_at is null and extract(month from told.period_end) = 3
         ),
         (select count(*) from {{ ref('looked_after_health') }} where is_in_return)
     union all

@@ -102,7 +102,7 @@ def test_delayed_days_and_savings_are_answered_once_their_feeds_came(answers: di
     (coverage,) = [one for one in answers["some came"][1].coverage if one.feed == "sthk/delayed_transfers"]
     assert (coverage.complete, coverage.first_month, coverage.last_month) == (3, MONTHS[0], MONTHS[-1])
     days = [value for row in answers["some came"][1].rows for value in row]
-    assert 100 in days or 300 in days
+    assert "100" in days
 
 
 def test_what_is_asked_for_is_printed_with_its_caveats_and_its_coverage(answers: dict[str, dict[int, Answer]]) -> None:

@@ -27,7 +27,9 @@ years as (
         cast(ends.month as date) as last_month,
         (
             select count(*)
-            from (select month from told where setting in ('hospital', 'social care') group by month having count(*) = 2) as complete
+            from (
+                select month from told where setting in ('hospital', 'social care') group by month having count(*) = 2
+            ) as complete
             where complete.month between ends.month - interval '11 months' and ends.month
         ) as months_told
     from last_told
@@ -105,7 +107,9 @@ select
     {{ shown_text('counted.guard_people') }} as people_as_shown,
     cast(round(counted.mean_cost_gbp, -1) as numeric(12, 0)) as mean_cost_gbp,
     {%- for share in ['with_overlap', 'with_duplicate', 'assessed_again'] %}
-    cast(round({{ shown_percent('counted.guard_people_' ~ share, 'counted.guard_people') }}, 1) as numeric(5, 1)) as {{ share }}_percent,
+    cast(
+        round({{ shown_percent('counted.guard_people_' ~ share, 'counted.guard_people') }}, 1) as numeric(5, 1)
+    ) as {{ share }}_percent,
     {%- endfor %}
     cast(round(counted.mean_hand_over_days, 1) as numeric(12, 1)) as mean_hand_over_days,
     cast(

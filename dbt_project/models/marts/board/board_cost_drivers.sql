@@ -89,7 +89,8 @@ hidden as (
     select
         *,
         people < 8
-        or count(*) filter (where people < 8) over parts = 1 and rank() over (parts order by people, setting, band) = 2 as is_hidden
+        or count(*) filter (where people < 8) over parts = 1
+        and rank() over (parts order by people, setting, band) = 2 as is_hidden
     from counted
     window parts as (partition by case when setting = 'all' then 'all' else band end)
 )

@@ -25,6 +25,10 @@
         'front_door_contacts', 'front_door_days'),
     ('front door contacts', 'visited by the fire service', 'fire_visits > 0', 'front_door_contacts', 'front_door_days'),
     ('front door contacts', 'not visited by the fire service', 'fire_visits = 0', 'front_door_contacts', 'front_door_days'),
+    ('parts in police incidents', 'a case of anti-social behaviour about the home', 'anti_social_behaviour_cases_about > 0',
+        'police_incidents', 'police_days'),
+    ('parts in police incidents', 'no case of anti-social behaviour about the home', 'anti_social_behaviour_cases_about = 0',
+        'police_incidents', 'police_days'),
 ] %}
 with homes as (
     select *

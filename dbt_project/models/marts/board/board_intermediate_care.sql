@@ -71,8 +71,9 @@ starts as (
 contacts as (
     select
         {{ month_of('contact_on') }} as month,
-        case when team_type_code = '12' or service = 'adult community nursing' then 'district nursing' else 'intermediate care' end
-            as service,
+        case
+            when team_type_code = '12' or service = 'adult community nursing' then 'district nursing' else 'intermediate care'
+        end as service,
         count(*) as contacts,
         count(distinct person_id) as people_seen
     from {{ ref('contacts') }}

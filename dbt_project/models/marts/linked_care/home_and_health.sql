@@ -1,5 +1,5 @@
--- One row for each person in each tenancy in force: what the landlord tells of the home, and what hospital, front door and
--- fire service tell of the person while living there.
+-- One row for each person in each tenancy in force: what the landlord tells of the home, and what hospital, front door, fire
+-- service and police tell of the person while living there.
 -- A home and a person come together through the tenancy's household and the person index, never through an address.
 {%- set around = {
     'damp': ('respiratory_admissions', 'damp_first_reported_on'),
@@ -9,6 +9,7 @@ with {{ told_runs({
     'hospital stay': ref('hospital_stays'),
     'front door': ref('stg_contact_cares__contacts'),
     'fire visit': ref('stg_fire_visits__visits'),
+    'police incident': ref('stg_police_incidents__incidents'),
     'repair': ref('stg_housing_support__repairs'),
     'arrears': ref('stg_housing_support__arrears'),
     'anti-social behaviour': ref('stg_housing_support__anti_social_behaviour'),
@@ -111,9 +112,9 @@ days as (
 ),
 
 falls as (
-    select distinct care_event_id
-    from {{ ref('int_event_codes') }}
-    where code_system = 'ICD-10' and code >= 'W00' and code < 'W20'
+    select distinct organisation || '/' || spell_number as hospital_stay_id
+    from {{ ref('int_hospital_diagnoses') }}
+    where diagnosis_code >= 'W00' and diagnosis_code < 'W20' and spell_number is not null
 ),
 
 -- Respiratory: primary diagnosis J00 to J99. Falls as the Public Health Outcomes Framework counts them: primary diagnosis
@@ -125,9 +126,9 @@ admissions as (
         stays.primary_diagnosis_code like 'J%' as respiratory_admissions,
         stays.primary_diagnosis_code >= 'S00'
             and stays.primary_diagnosis_code < 'T99'
-            and falls.care_event_id is not null as falls
+            and falls.hospital_stay_id is not null as falls
     from {{ ref('hospital_stays') }} as stays
-    left join falls on falls.care_event_id = 'stay/' || stays.hospital_stay_id
+    left join falls on falls.hospital_stay_id = stays.hospital_stay_id
     where stays.admission_kind = 'emergency' and stays.person_id is not null
 ),
 
@@ -160,6 +161,7 @@ admitted as (
 {%- for what, events, on_day in [
     ('front_door', ref('front_door_contacts'), 'received_on'),
     ('fire', '(select person_id, started_on from ' ~ ref('care_timeline') ~ " where kind = 'fire visit')", 'started_on'),
+    ('police', '(select person_id, started_on from ' ~ ref('care_timeline') ~ " where kind = 'police incident')", 'started_on'),
 ] %}
 
 {{ what }} as (
@@ -172,18 +174,21 @@ admitted as (
 ),
 {%- endfor %}
 
--- Contacts count over the days of which the front door told.
-front_door_days as (
+-- Contacts and incidents count over the days of which the front door and the police told.
+{%- for name, what in [('front_door_days', 'front door'), ('police_days', 'police incident')] %}
+
+{{ name }} as (
     select
         homes.tenancy_id,
         sum(least(runs.told_until, homes.lived_until, {{ as_at_day() }}) - greatest(runs.told_from, homes.started_on) + 1) as days
     from homes
     inner join told_runs as runs
-        on runs.what = 'front door'
+        on runs.what = '{{ what }}'
         and runs.told_from <= least(homes.lived_until, {{ as_at_day() }})
         and runs.told_until >= coalesce(homes.started_on, runs.told_from)
     group by homes.tenancy_id
 ),
+{%- endfor %}
 
 known as (
     select
@@ -225,7 +230,9 @@ select
     case when homes.person_id is not null then cast(front_door_days.days as bigint) end as front_door_days,
     case when homes.person_id is not null and front_door_days.days > 0 then coalesce(front_door.times, 0) end
         as front_door_contacts,
-    case when homes.person_id is not null and known.knows_fire_visits then coalesce(fire.times, 0) end as fire_visits
+    case when homes.person_id is not null and known.knows_fire_visits then coalesce(fire.times, 0) end as fire_visits,
+    case when homes.person_id is not null then cast(police_days.days as bigint) end as police_days,
+    case when homes.person_id is not null and police_days.days > 0 then coalesce(police.times, 0) end as police_incidents
 from homes
 cross join known
 left join days on days.tenancy_id = homes.tenancy_id
@@ -233,3 +240,5 @@ left join admitted on admitted.tenancy_id = homes.tenancy_id
 left join front_door on front_door.tenancy_id = homes.tenancy_id
 left join fire on fire.tenancy_id = homes.tenancy_id
 left join front_door_days on front_door_days.tenancy_id = homes.tenancy_id
+left join police on police.tenancy_id = homes.tenancy_id
+left join police_days on police_days.tenancy_id = homes.tenancy_id

@@ -13,14 +13,13 @@ with {{ told_runs({
 -- A year that the council's return tells of, and which of its tables came for it.
 years as (
     select
-        cast(date_trunc('month', period_end) as date) + 30 as year_ended_on,
-        bool_or(table_name = 'oc2') as has_oc2,
+        period_end as year_ended_on,
         bool_or(table_name = 'missing') as has_missing,
         bool_or(table_name = 'reviews') as has_reviews
     from {{ source('ledger', 'table_in_build') }}
     where feed in (select feed from {{ ref('stg_ssda903__episodes') }} union select feed from {{ ref('stg_ssda903__oc2') }})
         and extract(month from period_end) = 3
-    group by date_trunc('month', period_end)
+    group by period_end
 ),
 
 months_told as (
@@ -84,27 +83,24 @@ placements as (
     group by years.year_ended_on, episodes.person_id
 ),
 
-{%- for table, columns in {
-    'oc2': [
-        'sdq_score', 'sdq_reason_code', 'has_health_check', 'has_immunisations', 'has_teeth_check', 'has_health_assessment',
-        'has_substance_misuse',
-    ],
-}.items() %}
-
 returned as (
-    select distinct on (membership.person_id, cast(date_trunc('month', told.period_end) as date) + 30)
+    select distinct on (membership.person_id, years.year_ended_on)
         membership.person_id,
-        cast(date_trunc('month', told.period_end) as date) + 30 as year_ended_on,
-        {{ columns | join(',\n        ') }}
-    from {{ ref('stg_ssda903__' ~ table) }} as told
+        years.year_ended_on,
+        told.sdq_score,
+        told.sdq_reason_code,
+        told.has_health_check,
+        told.has_immunisations,
+        told.has_teeth_check,
+        told.has_health_assessment,
+        told.has_substance_misuse
+    from {{ ref('stg_ssda903__oc2') }} as told
+    inner join years on years.year_ended_on = told.period_end
     inner join {{ source('person_index', 'membership_in_build') }} as membership
         on membership.person_record_id = {{ person_record_id('told.organisation', 'person_file', 'told.local_person_id') }}
     where told.superseded_at is null
-    order by
-        membership.person_id, cast(date_trunc('month', told.period_end) as date) + 30,
-        told.period_end desc, told.delivery_id desc, told.line_number desc
+    order by membership.person_id, years.year_ended_on, told.delivery_id desc, told.line_number desc
 ),
-{%- endfor %}
 
 children as (
     select

@@ -18,7 +18,8 @@ with costed as (
         ] %}
         coalesce(sum(days) filter (where activity in ('{{ activities | join("', '") }}')), 0) as {{ column }},
         {%- endfor %}
-        coalesce(sum(days) filter (where setting = 'social care' and activity <> 'child looked after'), 0) as social_care_service_days,
+        coalesce(sum(days) filter (where setting = 'social care' and activity <> 'child looked after'), 0)
+            as social_care_service_days,
         {%- for column, activities in [
             ('emergency_stays', ['non-elective spell']),
             ('planned_stays', ['elective spell', 'day case', 'regular attender']),

@@ -1,0 +1,31 @@
+-- What took place in a month of a moved service is what its contacts and attendances say, whoever provided it; and the stays that are
+-- judged for readiness are those that ended.
+with lawful as (
+    select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting'
+),
+
+counted as (
+    select service, month, count(*) as attended
+    from (
+        select service, {{ month_of('contact_on') }} as month from {{ ref('contacts') }}
+        where attendance = 'attended' and feed in (select feed from lawful)
+        union all
+        select service, {{ month_of('attended_on') }} as month from {{ ref('attendances') }}
+        where source = 'ecds' and feed in (select feed from lawful)
+    ) as took_place
+    group by service, month
+)
+
+select figures.service, figures.month
+from {{ ref('board_moved_services') }} as figures
+left join counted on counted.service = figures.service and counted.month = figures.month
+where figures.has_data and figures.guard_attended <> coalesce(counted.attended, 0)
+
+union all
+
+select 'discharge ready' as service, min(month) as month
+from {{ ref('board_discharge_ready') }}
+having sum(guard_stays) <> (
+    select count(*) from {{ ref('hospital_stays') }}
+    where discharged_on is not null and feed in (select feed from lawful)
+)
