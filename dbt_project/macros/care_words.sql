@@ -83,7 +83,7 @@ end
 {% macro age_band(born_on, on_day) -%}
 case
     when {{ born_on }} is null or {{ on_day }} is null or {{ on_day }} < {{ born_on }} then null
-    when age({{ on_day }}, {{ born_on }}) >= interval '90 years' then '90 and over'
+    when {{ on_day }} >= {{ born_on }} + interval '90 years' then '90 and over'
     else format(
         '%s to %s',
         5 * floor(extract(year from age({{ on_day }}, {{ born_on }})) / 5),

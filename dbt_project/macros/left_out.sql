@@ -167,7 +167,7 @@ end
 {% macro told_of_table(staged) -%}
 {%- set readers = [] -%}
 {%- for node in graph.get('nodes', {}).values()
-    if node.resource_type == 'model' and node.fqn[1] != 'staging' and staged.unique_id in node.depends_on.nodes -%}
+    if node.resource_type == 'model' and node.fqn[1] != 'staging' and node.name != model.name and staged.unique_id in node.depends_on.nodes -%}
     {%- do readers.append(node.name.removeprefix('int_')) -%}
 {%- endfor -%}
 {%- if readers -%}
@@ -178,7 +178,34 @@ end
 {%- endmacro %}
 
 
-{#- Why no model reads a staging table, in the words that `rows_accounted_for` counts its rows under. -#}
+{#- Why no model reads a staging table, in the words that `rows_accounted_for` counts its rows under. A table that is not here
+    reads: no mart reads this table. -#}
 {% macro left_out_because() -%}
-{{ return({}) }}
+{%- set because = {
+    'header of a file': ['csds__header', 'mhsds__header'],
+    'governance reads it': [
+        'clinical_lists__members', 'gp_summary__sharing_agreements', 'national_data_opt_outs__numbers', 'record_accesses__accesses',
+        'record_permissions__decisions'],
+    'reference, of nobody': ['areas__areas', 'areas__populations', 'onspd__postcodes', 'unit_costs__unit_costs'],
+    'directory of services, of nobody': [
+        'open_referral__addresses', 'open_referral__attributes', 'open_referral__contacts', 'open_referral__locations',
+        'open_referral__organisations', 'open_referral__phones', 'open_referral__schedules', 'open_referral__service_areas',
+        'open_referral__service_at_locations', 'open_referral__services', 'open_referral__taxonomy_terms'],
+    'the GP\'s own registration is used': ['csds__gp_registrations', 'mhsds__gp_registrations'],
+    'detail of an event, in no mart': [
+        'csds__onward_referrals', 'mhsds__onward_referrals', 'mhsds__ward_stays', 'mhsds__discharge_delays',
+        'mhsds__mental_health_act_periods', 'fire_visits__actions', 'fire_visits__vulnerabilities'],
+    'detail of a looked after child, in no mart': [
+        'ssda903__ad1', 'ssda903__dolo', 'ssda903__missing', 'ssda903__placed_for_adoption', 'ssda903__previous_permanence',
+        'ssda903__reviews', 'ssda903__sw_episodes', 'ssda903__uasc'],
+    'about a patient and no event, in no mart': [
+        'csds__accommodation', 'csds__child_protection_plans', 'csds__disabilities', 'csds__vulnerability_factors',
+        'mhsds__accommodation', 'mhsds__disabilities', 'mhsds__patient_indicators'],
+    'a warning to the landlord\'s staff, no care': ['housing_support__alerts'],
+} -%}
+{%- set reasons = {} -%}
+{%- for reason, tables in because.items() -%}
+    {%- for table in tables -%}{%- do reasons.update({'stg_' ~ table: reason}) -%}{%- endfor -%}
+{%- endfor -%}
+{{ return(reasons) }}
 {%- endmacro %}

@@ -48,7 +48,8 @@ with compared as (
         (
             select 6 * count(*)
             from {{ ref('front_door_contacts') }}
-            where feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+            where received_on is not null
+                and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
         ),
         (select sum(guard_contacts) from {{ ref('board_after_front_door') }})
     union all

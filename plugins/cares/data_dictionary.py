@@ -218,7 +218,8 @@ def _table(project: _Project, name: str, says: dict[str, Any], state: _State) ->
     feeds = project.feeds(staging)
     schema, table = project.schema(name), project.table_name(name)
     described = {one["name"]: one for one in says.get("columns") or []}
-    key = next((one["key"]["arguments"]["columns"] for one in says.get("data_tests") or [] if isinstance(one, dict) and "key" in one), [])
+    tests = [one for one in says.get("data_tests") or [] if isinstance(one, dict)]
+    key: list[str] = next((one["key"]["arguments"]["columns"] for one in tests if "key" in one), [])
     shown = protections.shown_columns(schema, {column: one.get("data_type", "") for column, one in described.items()})
     caveats = meta.get("caveats") or []
     return TableEntry(
@@ -283,9 +284,7 @@ def _state() -> _State:
         ).fetchall()
         rows = {}
         for schema, view in views:
-            counted = connection.execute(
-                sql.SQL("select count(*) from {}").format(sql.Identifier(schema, view))
-            ).fetchone()[0]
+            counted = connection.execute(sql.SQL("select count(*) from {}").format(sql.Identifier(schema, view))).fetchone()[0]
             rows[f"{schema}.{view}"] = disclosure.shown(counted)
         gaps = {}
         if warehouse.is_there(connection, "insight.feed_freshness"):

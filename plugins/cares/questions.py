@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -151,10 +152,8 @@ def _question(path: Path) -> Question:
         raise QuestionError(f"{path.name}: begin with a line like: -- Question 1: What is asked?")
     said: dict[str, list[str]] = {"Reader": [], "Caveats": [], "Coverage": []}
     of = None
-    end = 1
-    for end, line in enumerate(lines[1:], 1):
-        if not line.startswith("--"):
-            break
+    comments = list(takewhile(lambda line: line.startswith("--"), lines))
+    for line in comments[1:]:
         if found := _SAID.fullmatch(line):
             of = said[found["what"]]
             of += [found["text"]] if found["text"] else []
@@ -166,5 +165,5 @@ def _question(path: Path) -> Question:
     if missing:
         raise QuestionError(f"{path.name}: its first lines say no {', '.join(missing)}")
     feeds = tuple(feed.strip() for feed in " ".join(said["Coverage"]).split(","))
-    query = "\n".join(lines[end:]).strip()
+    query = "\n".join(lines[len(comments) :]).strip()
     return Question(int(head["number"]), head["asked"], " ".join(said["Reader"]), tuple(said["Caveats"]), feeds, query, path)

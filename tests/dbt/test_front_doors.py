@@ -59,7 +59,12 @@ def borough(warehouse_of_module: FreshWarehouse) -> FreshWarehouse:
             "referred_to_organisation": "STHK", "referred_to_service": "Community nursing", "accepted_date": "06/05/2019",
         }],
     })  # fmt: skip
-    again = CRISIS | {"contact_id": "CC-B", "urgency": "Planned", "received_date": "04/06/2019", "first_response_date": "04/06/2019"}
+    again = CRISIS | {
+        "contact_id": "CC-B",
+        "urgency": "Planned",
+        "received_date": "04/06/2019",
+        "first_response_date": "04/06/2019",
+    }
     deliver(warehouse, "council/contact_cares", JUNE, "key", {"contacts": [again]})
     for period, stays in ((MAY, [STAY]), (JUNE, [])):
         deliver(warehouse, "sthk/admitted_patient_care", period, "period", {"episodes": stays})

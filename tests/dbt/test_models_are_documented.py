@@ -71,7 +71,9 @@ def named_in_tests() -> frozenset[str]:
     named = {name for text in texts for name in REF.findall(text)}
     # A test that reads several marts alike lists their names and puts a prefix before them: ref('insight_' ~ mart).
     for text in texts:
-        listed = {name for words in re.findall(r"for \w+(?:, \w+)* in \[(.*?)\]", text, re.S) for name in re.findall(r"'(\w+)'", words)}
+        listed = {
+            name for words in re.findall(r"for \w+(?:, \w+)* in \[(.*?)\]", text, re.S) for name in re.findall(r"'(\w+)'", words)
+        }
         prefixes = re.findall(r"ref\(\s*'(\w+)'\s*~", text) + ([""] if re.search(r"ref\(\s*\w+\s*\)", text) else [])
         named |= {prefix + name for prefix in prefixes for name in listed}
     return frozenset(named)
@@ -85,7 +87,9 @@ ON_THE_BOARD = [name for name in IN_MARTS if models()[name].path.parent.name == 
 @pytest.mark.parametrize("name", ALL)
 def test_each_model_says_its_grain_its_reader_and_its_purpose(name: str) -> None:
     model = models()[name]
-    assert re.match(r"-- One row for (each|every) ", model.first_line), f"{model.path.name}: its first line does not say its grain"
+    assert re.match(r"-- One row for (each|every) ", model.first_line), (
+        f"{model.path.name}: its first line does not say its grain"
+    )
     assert model.says.get("description"), f"{name}: no description in {name}.yml beside it"
     wanted = ("reader", "purpose", "leaves_out", "agreement") if name in IN_MARTS else ("reader", "purpose")
     meta = model.meta
@@ -130,7 +134,9 @@ def test_each_figure_of_the_board_says_what_it_counts(name: str) -> None:
     metrics = model.meta.get("metrics") or [model.meta]
     for metric in metrics:
         missing = [word for word in OF_A_METRIC if not metric.get(word)]
-        assert not missing, f"{name}: config.meta says no {', '.join(missing)}{' of ' + metric['name'] if 'name' in metric else ''}"
+        assert not missing, (
+            f"{name}: config.meta says no {', '.join(missing)}{' of ' + metric['name'] if 'name' in metric else ''}"
+        )
     unknown = {one["name"] for one in model.meta.get("metrics") or []} - {one["name"] for one in model.columns}
     assert not unknown, f"{name}: metrics that are no columns: {', '.join(sorted(unknown))}"
 

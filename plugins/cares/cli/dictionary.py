@@ -9,7 +9,9 @@ import typer
 
 
 def dictionary(
-    out: Annotated[Path | None, typer.Option(file_okay=False, help="the folder to write into; var/dictionary if left out")] = None,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="the folder to write into; var/dictionary if left out")
+    ] = None,
 ) -> None:
     """Write the data dictionary as one HTML page and one CSV table, and print where they are. It holds no person's data."""
     from cares import data_dictionary, settings, warehouse

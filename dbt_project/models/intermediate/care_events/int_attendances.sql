@@ -2,7 +2,20 @@
 -- outpatient clinic; attended or not.
 {{ config(materialized='table', pre_hook=[]) }}
 
-with told as (
+-- The main diagnosis is the one that the department marks as such, or else the first.
+with main_diagnoses as (
+    {%- for source in ('ecds', 'outpatients') %}
+    select * from (
+        select distinct on (delivery_id, record_id) '{{ source }}' as source, delivery_id, record_id, diagnosis_code
+        from {{ ref('stg_' ~ source ~ '__diagnoses') }}
+        where diagnosis_code is not null and superseded_at is null
+        order by delivery_id, record_id, {{ 'is_primary desc nulls last, ' if source == 'ecds' }}position nulls last, line_number
+    ) as {{ source }}
+    {{ 'union all' if not loop.last }}
+    {%- endfor %}
+),
+
+told as (
     select
         'ecds' as source,
         feed || '/' || local_person_id as person_record_id,
@@ -28,6 +41,8 @@ with told as (
         attendance_source_code as referral_source_code,
         admitting_treatment_function_code as treatment_function_code,
         chief_complaint_code,
+        cast(null as text) as own_diagnosis_code,
+        record_id,
         discharge_destination_code,
         hrg_code
     from {{ ref('stg_ecds__attendances') }}
@@ -54,6 +69,8 @@ with told as (
         referral_source_code,
         treatment_function_code,
         cast(null as text) as chief_complaint_code,
+        diagnosis_codes[1] as own_diagnosis_code,
+        record_id,
         cast(null as text) as discharge_destination_code,
         hrg_code
     from {{ ref('stg_outpatients__attendances') }}
@@ -71,27 +88,32 @@ in_order as (
 )
 
 select
-    feed || '/' || own_id as attendance_id,
-    person_record_id,
-    organisation,
-    feed,
-    source,
-    service,
-    provider_code,
-    site_code,
-    commissioner_code,
-    attended_on,
-    arrived_at,
-    departed_at,
-    minutes_in_department,
-    attendance,
-    is_first,
-    referred_on,
-    referral_source_code,
-    treatment_function_code,
-    chief_complaint_code,
-    discharge_destination_code,
-    hrg_code,
-    source_rows
+    in_order.feed || '/' || in_order.own_id as attendance_id,
+    in_order.person_record_id,
+    in_order.organisation,
+    in_order.feed,
+    in_order.source,
+    in_order.service,
+    in_order.provider_code,
+    in_order.site_code,
+    in_order.commissioner_code,
+    in_order.attended_on,
+    in_order.arrived_at,
+    in_order.departed_at,
+    in_order.minutes_in_department,
+    in_order.attendance,
+    in_order.is_first,
+    in_order.referred_on,
+    in_order.referral_source_code,
+    in_order.treatment_function_code,
+    in_order.chief_complaint_code,
+    coalesce(in_order.own_diagnosis_code, main_diagnoses.diagnosis_code) as primary_diagnosis_code,
+    in_order.discharge_destination_code,
+    in_order.hrg_code,
+    in_order.source_rows
 from in_order
-where telling = 1
+left join main_diagnoses
+    on main_diagnoses.source = in_order.source
+    and main_diagnoses.delivery_id = in_order.delivery_id
+    and main_diagnoses.record_id = in_order.record_id
+where in_order.telling = 1

@@ -84,7 +84,7 @@ select
     ended_on,
     cast(null as timestamptz) as ended_at,
     'general practice' as service,
-    cast(null as text) as provider_code,
+    provider_code,
     cast(null as text) as referral_id
 from {{ ref('int_gp_events') }}
 
@@ -156,6 +156,6 @@ select
     ended_on,
     ended_at,
     service,
-    cast(null as text) as provider_code,
+    provider_code,
     referral_id
 from {{ ref('int_other_events') }}

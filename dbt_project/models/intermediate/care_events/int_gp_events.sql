@@ -58,6 +58,7 @@ select
     ended_on,
     code,
     code_system,
+    gp_practice_code as provider_code,
     source_rows,
     delivery_ids
 from in_order

@@ -14,6 +14,7 @@ with told as (
         coalesce(closed_on, received_on) as ended_on,
         closed_at as ended_at,
         case when feed like '%/isah' then 'ISAH' else 'Contact Cares' end as service,
+        cast(null as text) as provider_code,
         cast(null as text) as referral_id
     from {{ ref('stg_contact_cares__contacts') }}
     where superseded_at is null and {{ left_out_of_front_door_contacts() }} is null
@@ -31,6 +32,7 @@ with told as (
         spells.discharged_on as ended_on,
         spells.discharged_at as ended_at,
         referrals.service,
+        referrals.provider_code,
         referrals.referral_id
     from {{ ref('stg_mhsds__hospital_spells') }} as spells
     inner join {{ ref('int_referrals') }} as referrals on referrals.referral_id = spells.feed || '/' || spells.referral_id
@@ -49,6 +51,7 @@ with told as (
         contacted_on as ended_on,
         cast(null as timestamptz) as ended_at,
         'children''s social care' as service,
+        cast(null as text) as provider_code,
         cast(null as text) as referral_id
     from {{ ref('stg_annex_a__contacts') }}
     where superseded_at is null and {{ left_out_of_childrens_contacts() }} is null
@@ -66,6 +69,7 @@ with told as (
         visited_on as ended_on,
         cast(null as timestamptz) as ended_at,
         'fire safety' as service,
+        cast(null as text) as provider_code,
         cast(null as text) as referral_id
     from {{ ref('stg_fire_visits__visits') }}
     where superseded_at is null and {{ left_out_of_fire_visits() }} is null
@@ -83,6 +87,7 @@ with told as (
         incidents.occurred_on as ended_on,
         cast(null as timestamptz) as ended_at,
         'police' as service,
+        cast(null as text) as provider_code,
         cast(null as text) as referral_id
     from {{ ref('stg_police_incidents__people') }} as people
     inner join (
@@ -114,6 +119,7 @@ select
     ended_on,
     ended_at,
     service,
+    provider_code,
     referral_id,
     source_rows
 from in_order

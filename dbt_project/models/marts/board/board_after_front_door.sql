@@ -19,7 +19,8 @@ with counted as (
             ('{{ event }}', 90, contacts.has_{{ column }}_within_90_days){{ ',' if not loop.last }}
         {%- endfor %}
     ) as after (event, days, has_happened)
-    where contacts.feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+    where contacts.received_on is not null
+        and contacts.feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
     group by {{ month_of('contacts.received_on') }}, contacts.front_door, after.event, after.days
 )
 

@@ -6,7 +6,8 @@ with {{ told_runs({'ISAH': "(select feed from " ~ ref('stg_contact_cares__contac
 contacts as (
     select *
     from {{ ref('front_door_contacts') }}
-    where feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+    where received_on is not null
+        and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
 ),
 
 counted as (

@@ -2,7 +2,6 @@
 -- Rules, ours: a day in hospital is a night of a hospital stay. A day of care at home is a day of social care service that is
 -- no care home, at most the days of the month for each person, or an attended contact of a community service. People are
 -- those of the cohort who lived in the month. The baseline is the mean rate of the first 12 months that are told.
-{%- set has_cohorts = false %}
 with lawful as (
     select months.*
     from {{ ref('person_months') }} as months
@@ -27,7 +26,6 @@ told_months as (
 ),
 
 members as (
-    {%- if has_cohorts %}
     select
         cohorts.person_id,
         cohorts.cohort,
@@ -37,7 +35,6 @@ members as (
     left join {{ ref('persons') }} as persons on persons.person_id = cohorts.person_id
 
     union all
-    {%- endif %}
 
     select person_id, 'all' as cohort, coalesce(born_on, '-infinity') as entered_on, died_on as left_on
     from {{ ref('persons') }}

@@ -20,6 +20,7 @@ select
     attendances.referral_source_code,
     attendances.treatment_function_code,
     attendances.chief_complaint_code,
+    attendances.primary_diagnosis_code,
     attendances.discharge_destination_code,
     attendances.hrg_code,
     attendances.source_rows

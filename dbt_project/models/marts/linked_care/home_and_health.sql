@@ -158,10 +158,12 @@ admitted as (
     group by homes.tenancy_id
 ),
 
-{%- for what, events, on_day in [
-    ('front_door', ref('front_door_contacts'), 'received_on'),
-    ('fire', '(select person_id, started_on from ' ~ ref('care_timeline') ~ " where kind = 'fire visit')", 'started_on'),
-    ('police', '(select person_id, started_on from ' ~ ref('care_timeline') ~ " where kind = 'police incident')", 'started_on'),
+{%- for what, events, on_day, told in [
+    ('front_door', ref('front_door_contacts'), 'received_on', 'front door'),
+    ('fire', "(select person_id, started_on from " ~ ref('care_timeline') ~ " where kind = 'fire visit')", 'started_on',
+        'fire visit'),
+    ('police', "(select person_id, started_on from " ~ ref('care_timeline') ~ " where kind = 'police incident')", 'started_on',
+        'police incident'),
 ] %}
 
 {{ what }} as (
@@ -170,6 +172,8 @@ admitted as (
     inner join {{ events }} as events
         on events.person_id = homes.person_id
         and events.{{ on_day }} between coalesce(homes.started_on, '-infinity') and homes.lived_until
+    inner join told_runs as runs
+        on runs.what = '{{ told }}' and events.{{ on_day }} between runs.told_from and runs.told_until
     group by homes.tenancy_id
 ),
 {%- endfor %}

@@ -10,7 +10,7 @@ select
     stays.discharge_ready_on,
     stays.discharged_on,
     stays.discharged_at,
-    stays.discharged_on - stays.admitted_on as length_of_stay_days,
+    {{ nights_between('stays.admitted_on', 'stays.discharged_on') }} as length_of_stay_days,
     {{ admission_kind('stays.admission_method_code') }} as admission_kind,
     stays.admission_method_code,
     stays.admission_source_code,

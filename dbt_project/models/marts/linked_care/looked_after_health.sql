@@ -1,10 +1,6 @@
 -- One row for each child and year to 31 March in which the child had been looked after for at least twelve months: by the
 -- council's return on outcomes, or by its episodes.
 -- What the council's return says and what the health service's contacts say stand side by side; neither mends the other.
-{%- set services = {
-    'looked after health': "service = 'looked after children''s health'",
-    'mental health': "source = 'mhsds'",
-} %}
 with {{ told_runs({
     'looked after health': "(select feed from " ~ ref('contacts') ~ " where service = 'looked after children''s health') as told",
     'mental health': "(select feed from " ~ ref('contacts') ~ " where source = 'mhsds') as told",
@@ -25,7 +21,7 @@ years as (
 months_told as (
     select
         years.year_ended_on
-        {%- for what in services %},
+        {%- for what in ('looked after health', 'mental health') %},
         count(*) filter (where told_months.what = '{{ what }}') as {{ what | replace(' ', '_') }}
         {%- endfor %}
     from years
