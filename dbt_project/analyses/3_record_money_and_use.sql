@@ -59,13 +59,30 @@ answers as (
     from partnership.repayments as repayments
     where repayments.is_in_force
     group by repayments.paid_by, repayments.paid_to
+    union all
+    select
+        3,
+        'opened the record',
+        uses.organisation,
+        'door: ' || uses.door,
+        uses.month,
+        null,
+        null,
+        null,
+        null,
+        null,
+        uses.openings_as_shown,
+        case when uses.door <> 'ours' then 'ccg/record_accesses' end
+    from board.record_use as uses
+    where uses.has_data
 ),
 
 not_answered as (
     select 'who owes what: no account of the partnership''s money has come' as reason
     where not exists (select from answers where place <= 2)
     union all
-    select 'who uses the record: no table of its use is published'
+    select 'who uses the record: no log of who opened it has come'
+    where not exists (select from answers where place = 3 and feed is not null)
 )
 
 select

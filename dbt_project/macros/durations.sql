@@ -13,12 +13,3 @@ case when {{ finish }} >= {{ start }} then cast(floor(extract(epoch from {{ fini
 {% macro nights_between(start, finish) -%}
 case when {{ finish }} >= {{ start }} then {{ finish }} - {{ start }} end
 {%- endmacro %}
-
-
-{#- Days that two spans share, first and last day included; an end that is null goes on. 0 where one ends before the other begins. -#}
-{% macro days_shared(start, finish, other_start, other_finish) -%}
-greatest(
-    0,
-    least(coalesce({{ finish }}, 'infinity'), coalesce({{ other_finish }}, 'infinity')) - greatest({{ start }}, {{ other_start }}) + 1
-)
-{%- endmacro %}

@@ -4,8 +4,9 @@ where (select count(*) from {{ ref('person_groups') }}) <> (select count(*) from
 
 union all
 
-select 'insight_cohorts holds every span' as what
-where (select count(*) from {{ ref('insight_cohorts') }}) <> (select count(*) from {{ ref('cohorts') }})
+select 'insight_cohorts holds everybody of each cohort' as what
+where (select count(*) from (select distinct guard_person_id, cohort from {{ ref('insight_cohorts') }}) as held)
+    <> (select count(*) from (select distinct person_id, cohort from {{ ref('cohorts') }}) as told)
 
 union all
 

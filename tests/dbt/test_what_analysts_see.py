@@ -34,7 +34,16 @@ LOOKED_AFTER = {
     "header": {"child": "C", "sex": "1", "dob": "01/05/2010"},
     "episodes": {"child": "C", "decom": "01/02/2019", "place": "U6"},
 }
+CONTACT = {
+    "contact_id": "K", "local_person_id": "D", "date_of_birth": "28/02/1935", "adult_or_child": "Adult", "eligible_because": "Both",
+    "channel": "Telephone", "tier": "1", "urgency": "Planned", "staff_organisation": "STHK", "received_date": "05/01/2019",
+    "contacted_by": "S", "reason": "REQ-I", "outcome": "Other",
+}  # fmt: skip
 CODED = {
+    "front_door_contacts": {
+        "channel", "tier_code", "urgency", "staff_organisation", "requester_code", "reason_code", "outcome", "adult_or_child",
+        "eligible_because",
+    },
     "hospital_stays": {"discharge_method_code", "patient_classification_code", "treatment_function_code"},
     "social_care_events": {
         "client_type", "primary_support_reason", "route_of_access", "assessment_type", "service_type", "service_component",
@@ -44,7 +53,7 @@ CODED = {
 # Words that we choose: names of feeds and organisations in the contracts, and what our own `case` expressions say.
 OUR_WORDS = {
     "pseudonym", "organisation", "feed", "period", "status", "kind", "admission_kind", "age_band", "sex_code",
-    "primary_diagnosis_chapter",
+    "primary_diagnosis_chapter", "front_door",
 }  # fmt: skip
 
 
@@ -76,6 +85,9 @@ def insight(warehouse_of_module: FreshWarehouse) -> FreshWarehouse:
     })  # fmt: skip
     deliver(warehouse, "council/looked_after_children", YEAR, "period", {
         table: spoilt(f"ssda903__{table}", good, ("child",)) for table, good in LOOKED_AFTER.items()
+    })  # fmt: skip
+    deliver(warehouse, "council/contact_cares", JANUARY, "key", {
+        "contacts": spoilt("contact_cares__contacts", CONTACT, ("contact_id", "local_person_id")),
     })  # fmt: skip
     deliver(warehouse, "sthk/admitted_patient_care", FEBRUARY, "period", {"episodes": [STAY] * 20}, accepted_at="2020-08-01")
     deliver(warehouse, "sthk/admitted_patient_care", FEBRUARY, "period", {"episodes": [STAY] * 12}, accepted_at="2020-08-02")

@@ -17,20 +17,26 @@ def open_one(
     staff: Annotated[str, typer.Option(help="your organisation's own number of you")],
     purpose: Annotated[str, typer.Option(help="direct care, or emergency")] = "direct care",
     reason: Annotated[str | None, typer.Option(help="why it is an emergency; it is kept and looked at")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON document, in sections, each item with its source")] = False,
 ) -> None:
     """Show one person's record, by the NHS number that is asked for. Who opens it, and what for, is written down first.
 
     This shows names on your screen.
     """
+    import json
+
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Column, Table
 
     from cares import warehouse
-    from cares.governance import door
+    from cares.governance import door, record_summary
 
     warehouse.ensure_ready()
     shown = door.open_record(organisation, asking.ask_whom("NHS number"), staff, purpose, reason)
+    if as_json:
+        typer.echo(json.dumps(record_summary.document(shown), ensure_ascii=False, indent=2))
+        return
     if not shown.person:
         typer.echo("There is nothing to show.")
         return
@@ -40,9 +46,9 @@ def open_one(
         if value is not None:
             head.add_row(name.removesuffix("_code").replace("_", " "), _text(value))
     console.print(head)
-    table = Table("from", "until", "what", Column("", overflow="fold"), "told by", "until", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table("", "from", "until", "what", Column("", overflow="fold"), "told by", "until", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for one in shown.care:
-        table.add_row(*(_text(one[name]) for name in ("started_on", "ended_on", "kind", "detail", "feed", "told_until")))
+        table.add_row(*(_text(one[name]) for name in ("section", "started_on", "ended_on", "kind", "detail", "feed", "told_until")))
     console.print(table)
 
 

@@ -1,8 +1,7 @@
 -- One row for each care event, under its person's pseudonym: what kind of care, by whom, from which month to which.
+-- Which GP practice it was is not shown: a practice tells where its patients live.
 with known_organisations as (
     select organisation_code from {{ ref('int_organisations') }}
-    union
-    select practice_code from {{ ref('int_gp_practices') }}
     union
     select delivered_by_code from {{ ref('default_services') }} where delivered_by_code is not null
 )
@@ -16,8 +15,8 @@ select
     timeline.service,
     {%- for code in ('provider_code', 'accountable_code') %}
     case
-        when timeline.{{ code }} is null or timeline.{{ code }} in (select organisation_code from known_organisations)
-            then timeline.{{ code }}
+        when timeline.{{ code }} is null or timeline.service = 'general practice' then null
+        when timeline.{{ code }} in (select organisation_code from known_organisations) then timeline.{{ code }}
         else 'not a known code'
     end as {{ code }},
     {%- endfor %}
