@@ -24,6 +24,7 @@ os.environ["CARES_VAR"] = str(SESSION_VAR)
 # Airflow makes its home folder as soon as it is imported.
 os.environ["AIRFLOW_HOME"] = str(SESSION_VAR / "airflow")
 
+from cares import builds  # noqa: E402
 from cares import warehouse as cares_warehouse  # noqa: E402
 from cares.governance import purposes  # noqa: E402
 from finished_demo import FinishedDemo, finished_demo  # noqa: E402
@@ -55,6 +56,18 @@ def warehouse_of_module(warehouse_server: None) -> Iterator[FreshWarehouse]:
     """A fresh database for all tests of a module; a test uses this one or `warehouse`, not both."""
     with fresh_warehouse() as fresh:
         yield fresh
+
+
+@pytest.fixture(scope="module", autouse=True)
+def data_tests(request: pytest.FixtureRequest) -> Iterator[None]:
+    """dbt's data tests are most of a build, and tests of privacy and transports are about what is seen after one: their builds
+    leave them out, unless the module says `WITH_DATA_TESTS`.
+    """
+    is_about_something_else = request.path.parent.name in ("privacy", "transports") and not hasattr(request.module, "WITH_DATA_TESTS")
+    with pytest.MonkeyPatch.context() as environment:
+        if is_about_something_else:
+            environment.setattr(builds, "LEFT_OUT", (*builds.LEFT_OUT, "test"))
+        yield
 
 
 @pytest.fixture

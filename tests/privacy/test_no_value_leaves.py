@@ -35,6 +35,8 @@ from fresh_warehouse import FreshWarehouse
 from privacy.markers import FAILING_WORD, PASSING_WORD, Markers, add_column, break_file, one_feed_of_each_format, periods_of
 from privacy.reading import OF_PERSON_RECORDS, text_below, text_of
 
+# A key that is there twice must fail its test, and say nothing of it.
+WITH_DATA_TESTS = True
 ROWS = 3
 TENANCIES = "torus/tenancies"
 CHILDREN = "council/looked_after_children"  # may come as XML

@@ -141,7 +141,8 @@ where attendances.superseded_at is null
 
 union all
 
--- A diagnosis that stands at a referral is held back with the referral and with every contact that followed from it.
+-- A diagnosis that stands at a referral is held back with the referral and with every contact that followed from it. Referrals
+-- are told month by month: what is told of one again stands here once.
 select
     events.care_event_id,
     coded.code_system,
@@ -160,14 +161,14 @@ inner join (
         diagnosis_code as code
     from {{ ref('stg_' ~ format ~ '__' ~ list ~ '_diagnoses') }}
     where superseded_at is null
-    union all
+    union
     {%- endfor %}
     select feed || '/' || referral_id as referral_id, 'team type' as code_system, team_type_code as code
     from {{ ref('stg_csds__service_types' if format == 'csds' else 'int_mental_health_referral_teams') }}
     where superseded_at is null
-    {{ 'union all' if not loop.last }}
+    {{ 'union' if not loop.last }}
     {%- endfor %}
-    union all
+    union
     select feed || '/' || referral_id as referral_id, {{ code_system_of_scheme('diagnosis_scheme_code') }} as code_system,
         diagnosis_code as code
     from {{ ref('stg_csds__provisional_diagnoses') }}
