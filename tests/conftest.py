@@ -63,7 +63,9 @@ def data_tests(request: pytest.FixtureRequest) -> Iterator[None]:
     """dbt's data tests are most of a build, and tests of privacy and transports are about what is seen after one: their builds
     leave them out, unless the module says `WITH_DATA_TESTS`.
     """
-    is_about_something_else = request.path.parent.name in ("privacy", "transports") and not hasattr(request.module, "WITH_DATA_TESTS")
+    is_about_something_else = request.path.parent.name in ("privacy", "transports") and not hasattr(
+        request.module, "WITH_DATA_TESTS"
+    )
     with pytest.MonkeyPatch.context() as environment:
         if is_about_something_else:
             environment.setattr(builds, "LEFT_OUT", (*builds.LEFT_OUT, "test"))

@@ -180,7 +180,13 @@ def test_published_views_say_what_they_are(borough: FreshWarehouse, built: Built
         """select schemaname || '.' || viewname, obj_description((schemaname || '.' || viewname)::regclass)
            from pg_views where schemaname in ('linked_care', 'shared_care_record', 'insight', 'board', 'partnership')"""
     )
-    assert {name.partition(".")[0] for name, _ in views} == {"linked_care", "shared_care_record", "insight", "board", "partnership"}
+    assert {name.partition(".")[0] for name, _ in views} == {
+        "linked_care",
+        "shared_care_record",
+        "insight",
+        "board",
+        "partnership",
+    }
     assert all(comment and f" Build {built.build_id}. No data from " in comment for _, comment in views)
 
 

@@ -62,6 +62,11 @@ def _professionals(care: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
         key = (one["service"], one["provider_code"], one["organisation"])
         last.setdefault(
             key,
-            {"service": one["service"], "provider_code": one["provider_code"], "seen_on": one["started_on"], "source": _source(one)},
+            {
+                "service": one["service"],
+                "provider_code": one["provider_code"],
+                "seen_on": one["started_on"],
+                "source": _source(one),
+            },
         )
     return list(last.values())
