@@ -117,6 +117,14 @@ def test_the_queries_that_it_shows_can_be_pasted_as_the_analyst(demo: FinishedDe
     assert demo.ask("analyst", QUERIES[title])
 
 
+@pytest.mark.parametrize("number", range(1, 11))
+def test_each_question_of_the_board_is_answered_or_says_why_not(demo: FinishedDemo, number: int) -> None:
+    asked = demo.cares("question", "ask", str(number))
+
+    assert asked.returncode == 0, asked.stderr
+    assert all(part in asked.stdout for part in ("SIMULATED DATA", "What must be known", "Coverage"))
+
+
 def test_the_analyst_reads_nothing_else(demo: FinishedDemo) -> None:
     for table in ("linked_care.persons", "ledger.delivery", "person_index.person"):
         refused = demo.cares("warehouse", "psql", "--role", "analyst", given=f"select count(*) from {table}")

@@ -7,7 +7,6 @@ from decimal import Decimal
 
 import pytest
 
-import accepted_deliveries
 from accepted_deliveries import Row
 from cares import builds
 from corrected_deliveries import Borough, Sent, hospital, service, social_care, stay
@@ -35,7 +34,6 @@ def price(activity: str, unit: str, pounds: str) -> Row:
 def costed(warehouse_of_module: FreshWarehouse) -> FreshWarehouse:
     """An emergency stay of four nights over the end of February 2020, another still going on, a planned stay that no list prices,
     and home care of 14 hours a week at 15 pounds from 16 February."""
-    accepted_deliveries.FORMAT_OF_FEED.setdefault(UNIT_COSTS, ("unit_costs", "1"))
     emergency = {"admission_method_hospital_provider_spell": "21", "patient_classification": "1"}
     planned = {"admission_method_hospital_provider_spell": "11", "patient_classification": "1"}
     edith = {"person_given_name": "Edith", "date_of_birth": "1931-01-09"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -245,6 +246,18 @@ def test_the_command_shows_the_record_and_says_why_not(borough: FreshWarehouse) 
     not_shown = CliRunner().invoke(typer_app, ask, input=f"{BERT}\n")
     assert "has not permitted it" in str(not_shown.exception)
     assert BERT not in str(not_shown.exception)
+
+
+def test_the_record_is_one_document_in_sections_each_item_with_its_source(borough: FreshWarehouse) -> None:
+    asked = CliRunner().invoke(typer_app, ["record", "open", "--as", "sthk", "--staff", "S1", "--json"], input=f"{ADA}\n")
+    record = json.loads(asked.output[asked.output.index("{") :])
+
+    assert record["identity"]["forename"] == "Ada"
+    assert [section for section, items in record["sections"].items() if items] == ["professionals", "admissions", "social care"]
+    (stay,) = record["sections"]["admissions"]
+    assert (stay["kind"], stay["started_on"]) == ("hospital stay", "2019-01-05")
+    assert stay["source"] == {"organisation": "sthk", "feed": "sthk/admitted_patient_care", "last_updated_on": "2019-01-31"}
+    assert written(borough, "organisation, outcome") == [("sthk", "shown")]
 
 
 def test_use_is_told_by_organisation_and_month_without_small_numbers(borough: FreshWarehouse) -> None:

@@ -188,6 +188,7 @@ def _show(console: Console, summary: Summary, seconds: float) -> None:
     )
     console.print("  Open Airflow, with the runs that you just saw: make up (to stop it: make down)")
     console.print(f"  Ask as the analyst: {_command()} warehouse psql --role analyst", soft_wrap=True)
+    console.print(f"  Ask the ten questions of the People's Board: {_command()} question list, then {_command()} question ask 1")
     for title, query in QUERIES.items():
         console.print(f"\n-- {title}", style="dim")
         print(query)
