@@ -219,7 +219,8 @@ def test_deliveries_that_come_out_of_order_end_as_they_would_in_order(late_perio
     builds.build(rebuild_staging=True)
     in_order = insight(late_period.warehouse)
     assert in_order == out_of_order
-    assert all(in_order.values())
+    told = {table for table, rows in in_order.items() if rows}
+    assert {"persons", "care_timeline", "hospital_stays", "social_care_events", "coverage", "person_months"} <= told
 
 
 # Which delivery took a row out of force. -----------------------------------------------------------------------------

@@ -100,7 +100,7 @@ def text_columns(warehouse: FreshWarehouse) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for table, column in warehouse.rows(
         """select table_name, column_name from information_schema.columns
-           where table_schema = 'insight' and data_type not in ('date', 'boolean', 'integer', 'bigint')""",
+           where table_schema = 'insight' and data_type not in ('date', 'boolean', 'integer', 'bigint', 'numeric')""",
         role="analyst",
     ):
         found.setdefault(table, set()).add(column)
