@@ -167,7 +167,8 @@ end
 {% macro told_of_table(staged) -%}
 {%- set readers = [] -%}
 {%- for node in graph.get('nodes', {}).values()
-    if node.resource_type == 'model' and node.fqn[1] != 'staging' and node.name != model.name and staged.unique_id in node.depends_on.nodes -%}
+    if node.resource_type == 'model' and node.fqn[1] != 'staging' and node.name != model.name
+    and staged.unique_id in node.depends_on.nodes -%}
     {%- do readers.append(node.name.removeprefix('int_')) -%}
 {%- endfor -%}
 {%- if readers -%}
@@ -184,8 +185,8 @@ end
 {%- set because = {
     'header of a file': ['csds__header', 'mhsds__header'],
     'governance reads it': [
-        'clinical_lists__members', 'gp_summary__sharing_agreements', 'national_data_opt_outs__numbers', 'record_accesses__accesses',
-        'record_permissions__decisions'],
+        'clinical_lists__members', 'gp_summary__sharing_agreements', 'national_data_opt_outs__numbers',
+        'record_accesses__accesses', 'record_permissions__decisions'],
     'reference, of nobody': ['areas__areas', 'areas__populations', 'onspd__postcodes', 'unit_costs__unit_costs'],
     'directory of services, of nobody': [
         'open_referral__addresses', 'open_referral__attributes', 'open_referral__contacts', 'open_referral__locations',

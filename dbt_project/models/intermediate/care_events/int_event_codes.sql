@@ -148,11 +148,21 @@ select
     coded.code_system,
     coded.code
 from (
-    select referral_id, 'referral/' || referral_id as care_event_id from {{ ref('int_referrals') }}
+    select
+        'referral/' || referral_id as care_event_id,
+        referral_id
+    from {{ ref('int_referrals') }}
     union all
-    select referral_id, 'contact/' || contact_id as care_event_id from {{ ref('int_contacts') }}
+    select
+        'contact/' || contact_id as care_event_id,
+        referral_id
+    from {{ ref('int_contacts') }}
     union all
-    select referral_id, care_event_id from {{ ref('int_other_events') }} where referral_id is not null
+    select
+        care_event_id,
+        referral_id
+    from {{ ref('int_other_events') }}
+    where referral_id is not null
 ) as events
 inner join (
     {%- for format in ('csds', 'mhsds') %}

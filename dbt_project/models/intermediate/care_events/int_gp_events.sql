@@ -1,9 +1,9 @@
--- One row for each appointment, problem, medicine or result of a patient that a GP practice tells of, in force and not taken back.
+-- One row for each appointment, problem, medicine or result that a GP practice tells of a patient, in force, not taken back.
 -- Appointments that never came about are no care.
 {%- set kinds = {
     'appointment': (ref('stg_gp_summary__appointments'), left_out_of_gp_appointments(), {
-        'detail': "concat_ws(', ', professional, mode, status)", 'started_on': 'appointment_on', 'started_at': 'appointment_at',
-        'ended_on': 'appointment_on'}),
+        'detail': "concat_ws(', ', professional, mode, status)", 'started_on': 'appointment_on',
+        'started_at': 'appointment_at', 'ended_on': 'appointment_on'}),
     'problem': (ref('stg_gp_summary__problems'), left_out_of_gp_problems(), {
         'detail': 'term', 'started_on': 'onset_on', 'ended_on': 'ended_on', 'code': 'problem_code', 'code_system': 'code_system'}),
     'medication': (ref('stg_gp_summary__medication'), left_out_of_gp_medication(), {
