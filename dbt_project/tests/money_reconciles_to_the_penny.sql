@@ -1,16 +1,20 @@
--- Pence reconcile: shares and what nobody bears yet add up to the bill, each share is a third by the rule, what was paid and what is outstanding add up to what was due,
--- what is summed by month adds up to the account, and so do investments.
+-- Pence reconcile: shares and what nobody bears yet add up to the bill, so do the thirds of three partners; what was paid and
+-- what is outstanding add up to what was due; who owes what is what is on the schedule; what is summed adds up to the account.
 select 'shares of a bill' as what, cost_id as which
 from {{ ref('partnership_record_costs') }}
 group by cost_id
 having
     coalesce(sum(share_gbp), 0) + max(unshared_gbp) <> max(amount_gbp)
-    or max(unshared_gbp) = 0 and bool_or(share_gbp <> third_gbp)
+    or (count(*) = 3 and bool_or(partner = paid_by) and sum(third_gbp) <> max(amount_gbp))
+    or max(abs(third_gbp - amount_gbp / 3)) >= 0.02
 
 union all
 
 select 'bills' as what, 'all' as which
-from (select sum(amount_gbp) as amount_gbp from (select distinct cost_id, amount_gbp from {{ ref('partnership_record_costs') }}) as once) as told
+from (
+    select sum(amount_gbp) as amount_gbp
+    from (select distinct cost_id, amount_gbp from {{ ref('partnership_record_costs') }}) as once
+) as told
 cross join (
     select sum(amount_gbp) as amount_gbp
     from {{ ref('stg_partnership_money__record_costs') }}
@@ -23,6 +27,15 @@ union all
 select 'payment' as what, repayment_id as which
 from {{ ref('partnership_repayments') }}
 where due_gbp <> paid_gbp + outstanding_gbp
+
+union all
+
+select 'owed' as what, 'all' as which
+from (select sum(due_gbp) as due_gbp, sum(arrears_gbp) as arrears_gbp from {{ ref('partnership_record_owed') }}) as owed
+cross join (
+    select sum(due_gbp) as due_gbp, sum(arrears_gbp) as arrears_gbp from {{ ref('partnership_repayments') }} where is_in_force
+) as scheduled
+where owed.due_gbp <> scheduled.due_gbp or owed.arrears_gbp <> scheduled.arrears_gbp
 
 union all
 

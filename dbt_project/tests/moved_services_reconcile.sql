@@ -1,5 +1,5 @@
--- What took place in a month of a moved service is what its contacts and attendances say, whoever provided it; and the stays that are
--- judged for readiness are those that ended.
+-- What took place in a month of a moved service is what its contacts and attendances say, whoever provided it, and its sites add
+-- up to it; the stays that are judged for readiness are those that ended.
 with lawful as (
     select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting'
 ),
@@ -19,7 +19,14 @@ counted as (
 select figures.service, figures.month
 from {{ ref('board_moved_services') }} as figures
 left join counted on counted.service = figures.service and counted.month = figures.month
-where figures.has_data and figures.guard_attended <> coalesce(counted.attended, 0)
+where figures.site_code = 'all' and figures.has_data and figures.guard_attended <> coalesce(counted.attended, 0)
+
+union all
+
+select service, month
+from {{ ref('board_moved_services') }}
+group by service, month
+having sum(guard_attended) filter (where site_code <> 'all') <> sum(guard_attended) filter (where site_code = 'all')
 
 union all
 

@@ -39,7 +39,8 @@ standing as (
         ('fire_visits__visits', 'fire visit'), ('police_incidents__people', 'police incident'),
         ('mhsds__hospital_spells', 'mental health stay')] %}
     union all
-    select 'stg_{{ table }}', sum(source_rows) from {{ ref('int_other_events') }} where kind = '{{ kind }}'
+    select 'stg_{{ table }}', sum(source_rows) from {{ ref('int_other_events') }}
+    where kind = '{{ kind }}' and care_event_id in (select care_event_id from {{ ref('care_timeline') }})
     {%- endfor %}
 )
 

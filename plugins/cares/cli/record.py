@@ -46,13 +46,9 @@ def open_one(
         if value is not None:
             head.add_row(name.removesuffix("_code").replace("_", " "), _text(value))
     console.print(head)
-    table = Table(
-        "", "from", "until", "what", Column("", overflow="fold"), "told by", "until", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
+    table = Table("from", "until", "what", Column("", overflow="fold"), "told by", "until", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for one in shown.care:
-        table.add_row(
-            *(_text(one[name]) for name in ("section", "started_on", "ended_on", "kind", "detail", "feed", "told_until"))
-        )
+        table.add_row(*(_text(one[name]) for name in ("started_on", "ended_on", "kind", "detail", "feed", "told_until")))
     console.print(table)
 
 

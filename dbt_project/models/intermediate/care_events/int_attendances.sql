@@ -1,6 +1,6 @@
 -- One row for each attendance in force, as it was told last: at an emergency department or Urgent Treatment Centre, or at an
 -- outpatient clinic; attended or not.
-{{ config(materialized='table', pre_hook=[]) }}
+{{ config(materialized='table', pre_hook=join_whole_tables()) }}
 
 -- The main diagnosis is the one that the department marks as such, or else the first.
 with main_diagnoses as (

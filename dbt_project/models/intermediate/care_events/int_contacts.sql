@@ -1,6 +1,6 @@
 -- One row for each contact of a community or mental health service in force, as it was told last; attended or not.
 -- A contact names its referral, and only the referral names the person.
-{{ config(materialized='table', pre_hook=[]) }}
+{{ config(materialized='table', pre_hook=join_whole_tables()) }}
 
 with told as (
     {%- for source in ('csds', 'mhsds') %}

@@ -1,6 +1,6 @@
 -- One row for each event that has no model of its own: contacts of a front door, stays in a mental health hospital, contacts of
 -- children's social care, visits of the fire service, and people's parts in incidents that the police know of.
-{{ config(materialized='table', pre_hook=[]) }}
+{{ config(materialized='table', pre_hook=join_whole_tables()) }}
 
 with told as (
     select

@@ -1,6 +1,6 @@
 -- One row for each referral in force, as it was told last: to a community or mental health service, or to a voluntary one.
--- Open referrals are told again month by month; the latest telling counts.
-{{ config(materialized='table', pre_hook=[]) }}
+-- Open referrals are told again month by month; the latest telling counts. A referral whose patient was never told is nobody's.
+{{ config(materialized='table', pre_hook=join_whole_tables()) }}
 
 {%- set of_a_team = {
     'csds': ref('stg_csds__service_types'),
@@ -140,5 +140,5 @@ select
 from in_order
 left join teams on teams.feed = in_order.feed and teams.own_id = in_order.own_id
 left join providers on providers.delivery_id = in_order.delivery_id
-left join {{ ref('int_person_records') }} as records on records.person_record_id = in_order.person_record_id
+inner join {{ ref('int_person_records') }} as records on records.person_record_id = in_order.person_record_id
 where in_order.telling = 1

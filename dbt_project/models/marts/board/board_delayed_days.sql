@@ -1,10 +1,11 @@
--- One row for each month until February 2020, when the national series ended, council, responsibility and reason; `all` for their totals.
+-- One row for each month to February 2020, when the national series ended, council, responsibility and reason; `all` for totals.
 -- Discharge-ready measures are others and are never put on: board_discharge_ready.
 {%- set series_ended = "date '2020-02-01'" %}
+-- A trust that was to tell of a month and did not leaves it incomplete; where none told, there is no figure.
 with told_months as (
-    select month, bool_and(status = 'complete') as is_complete
+    select month, bool_and(status = 'complete') as is_complete, bool_or(status <> 'no data') as is_told
     from {{ ref('insight_coverage') }}
-    where feed like '%/delayed\_transfers' and status <> 'no data' and month <= {{ series_ended }}
+    where feed like '%/delayed\_transfers' and (is_promised or status <> 'no data') and month <= {{ series_ended }}
     group by month
 ),
 
@@ -12,7 +13,9 @@ days as (
     select
         {{ month_of('period_end') }} as month,
         coalesce(council_code, 'not known') as council_code,
-        coalesce({{ known_code('responsible_code', 'delayed_transfers', 'responsible_organisation') }}, 'not known') as responsible,
+        coalesce(
+            {{ known_code('responsible_code', 'delayed_transfers', 'responsible_organisation') }}, 'not known'
+        ) as responsible,
         coalesce({{ known_code('delay_reason_code', 'delayed_transfers', 'reason') }}, 'not known') as reason,
         delayed_days
     from {{ ref('stg_delayed_transfers__delayed_days') }}
@@ -44,7 +47,7 @@ shown as (
         coalesce(counted.responsible, 'all') as responsible,
         coalesce(counted.reason, 'all') as reason,
         coalesce(told_months.is_complete, false) as is_complete,
-        cast(case when told_months.month is not null then coalesce(counted.delayed_days, 0) end as bigint) as guard_delayed_days
+        cast(case when told_months.is_told then coalesce(counted.delayed_days, 0) end as bigint) as guard_delayed_days
     from told_months
     cross join councils
     full join counted on counted.month = told_months.month and counted.council_code = councils.council_code
@@ -58,7 +61,8 @@ adults as (
         populations.year,
         populations.persons
     from (
-        select council_code, year, sum(persons) as persons
+        -- Everybody together where that was told, or else women and men: never both.
+        select council_code, year, coalesce(sum(persons) filter (where sex_code = 'A'), sum(persons)) as persons
         from {{ ref('stg_areas__populations') }}
         where superseded_at is null and area_code = council_code and age_from_years >= 18
         group by council_code, year
@@ -77,9 +81,18 @@ select
     shown.reason,
     shown.is_complete,
     {{ shown_count('shown.guard_delayed_days') }} as delayed_days,
-    case when shown.guard_delayed_days is null then 'no data' else {{ shown_text('shown.guard_delayed_days') }} end as delayed_days_as_shown,
+    case
+        when shown.guard_delayed_days is null then 'no data'
+        else {{ shown_text('shown.guard_delayed_days') }}
+    end as delayed_days_as_shown,
     cast(adults.persons as bigint) as adults,
     adults.year as adults_in_year,
+    cast(round(
+        ({{ shown_count('shown.guard_delayed_days') }}) / extract(day from shown.month + interval '1 month' - interval '1 day'), 1
+    ) as numeric) as delayed_per_day,
+    cast(round(
+        100000.0 * ({{ shown_count('shown.guard_delayed_days') }}) / nullif(adults.persons, 0), 1
+    ) as numeric) as delayed_days_per_100000,
     {{ delayed_rate(shown_count('shown.guard_delayed_days'), 'shown.month', 'adults.persons') }} as delayed_per_day_per_100000
 from shown
 left join adults on adults.month = shown.month and adults.council_code = shown.council_code

@@ -1,4 +1,4 @@
--- One row for each month, responsibility and council with a rate or without one, ranked among the councils of the month; the lowest rate is 1.
+-- One row for each month, responsibility and council with a rate or without one, ranked in its month; the lowest rate is 1.
 -- Councils with the same rate share a rank; one that told nothing has none, and is counted. England is the reference, not ranked.
 with rates as (
     select month, responsible, council_code as council, delayed_per_day_per_100000, 'deliveries' as comes_from

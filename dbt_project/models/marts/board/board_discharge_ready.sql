@@ -1,13 +1,15 @@
--- One row for each month in which stays ended: for how many of them the day is told on which the patient was ready to leave, and how
--- long they waited then. Completeness comes first: below 80 per cent, no wait is shown.
+-- One row for each month in which stays ended: for how many of them the day is told on which the patient was ready to leave, and
+-- how long they waited then. Completeness comes first: below 80 per cent, no wait is shown.
 -- This is no continuation of delayed transfers of care, which counted days by council and reason until February 2020.
 with ended as (
     select
         {{ month_of('discharged_on') }} as month,
         count(*) as guard_stays,
-        count(discharge_ready_on) as guard_with_ready_day,
+        count(*) filter (where discharge_ready_on <= discharged_on) as guard_with_ready_day,
         count(*) filter (where discharge_ready_on < discharged_on) as guard_delayed,
-        sum({{ nights_between('discharge_ready_on', 'discharged_on') }}) as ready_days
+        sum({{ nights_between('discharge_ready_on', 'discharged_on') }}) filter (
+            where discharge_ready_on <= discharged_on
+        ) as ready_days
     from {{ ref('hospital_stays') }}
     where discharged_on is not null
         and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')

@@ -69,3 +69,5 @@ left join taken_over
     on taken_over.organisation_code = coalesce(services.delivered_by_code, events.provider_code)
     and events.started_on >= taken_over.succeeded_on
     and events.started_on < taken_over.until_before
+-- The police make nobody known: of whom they alone tell, nothing stands here.
+where events.kind <> 'police incident' or membership.person_id in (select person_id from {{ ref('persons') }})

@@ -11,8 +11,6 @@
     'stg_gp_summary__problems': ('care_timeline', left_out_of_gp_problems()),
     'stg_gp_summary__medication': ('care_timeline', left_out_of_gp_medication()),
     'stg_gp_summary__results': ('care_timeline', left_out_of_gp_results()),
-    'stg_csds__referrals': ('referrals', left_out_of_referrals()),
-    'stg_mhsds__referrals': ('referrals', left_out_of_referrals()),
     'stg_vcse_referrals__referrals': ('referrals', left_out_of_referrals('referred_on')),
     'stg_ecds__attendances': ('attendances', left_out_of_attendances('arrived_on')),
     'stg_outpatients__attendances': ('attendances', left_out_of_attendances('appointment_on')),
@@ -25,19 +23,25 @@
     'stg_housing__tenancies': (
         'tenancies', left_out_of_homes(), 'nobody in the household', ref('int_tenancies'),
         "organisation || '/' || tenancy_reference", "organisation || '/' || tenancy_reference"),
+    'stg_csds__referrals': (
+        'referrals', left_out_of_referrals(), 'its patient was never told', ref('int_referrals'),
+        "feed || '/' || referral_id", 'referral_id'),
+    'stg_mhsds__referrals': (
+        'referrals', left_out_of_referrals(), 'its patient was never told', ref('int_referrals'),
+        "feed || '/' || referral_id", 'referral_id'),
     'stg_csds__care_contacts': (
-        'contacts', left_out_of_contacts(), 'its referral was never told', ref('int_referrals'),
+        'contacts', left_out_of_contacts(), 'its referral or patient was never told', ref('int_referrals'),
         "feed || '/' || referral_id", 'referral_id'),
     'stg_mhsds__care_contacts': (
-        'contacts', left_out_of_contacts(), 'its referral was never told', ref('int_referrals'),
+        'contacts', left_out_of_contacts(), 'its referral or patient was never told', ref('int_referrals'),
         "feed || '/' || referral_id", 'referral_id'),
     'stg_mhsds__hospital_spells': (
-        'care_timeline', left_out_of_mental_health_stays(), 'its referral was never told', ref('int_referrals'),
+        'care_timeline', left_out_of_mental_health_stays(), 'its referral or patient was never told', ref('int_referrals'),
         "feed || '/' || referral_id", 'referral_id'),
     'stg_police_incidents__people': (
-        'care_timeline', left_out_of_police_incidents(), 'its incident was never told',
-        ref('stg_police_incidents__incidents') ~ ' where superseded_at is null',
-        "feed || '/' || incident_reference", "feed || '/' || incident_reference"),
+        'care_timeline', left_out_of_police_incidents(), 'nobody else knows the person, or the incident was never told',
+        ref('care_timeline') ~ " where kind = 'police incident'",
+        "'police incident/' || concat_ws('/', feed, incident_reference, local_person_id)", 'care_event_id'),
 } %}
 with rows_in_force as (
     {%- for table, (mart, left_out) in in_a_mart.items() %}

@@ -26,6 +26,10 @@ select
         + case when shares.partner_code = bills.paid_by_code then bills.amount_gbp - 3 * trunc(bills.amount_gbp / 3, 2) else 0 end
         as numeric(14, 2)
     ) as third_gbp,
+    shares.share_gbp
+    = trunc(bills.amount_gbp / 3, 2)
+    + case when shares.partner_code = bills.paid_by_code then bills.amount_gbp - 3 * trunc(bills.amount_gbp / 3, 2) else 0 end
+        as is_third,
     cast(
         bills.amount_gbp - coalesce(sum(shares.share_gbp) over (partition by bills.cost_id), 0) as numeric(14, 2)
     ) as unshared_gbp

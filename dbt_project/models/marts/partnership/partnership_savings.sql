@@ -26,7 +26,7 @@ summed as (
         cast(sum(amount_gbp) as numeric(14, 2)) as amount_gbp,
         cast(coalesce(sum(amount_gbp) filter (where evidence_code = 'MEASURED'), 0) as numeric(14, 2)) as measured_gbp,
         cast(coalesce(sum(amount_gbp) filter (where evidence_code = 'ESTIMATED'), 0) as numeric(14, 2)) as estimated_gbp,
-        cast(coalesce(sum(amount_gbp) filter (where evidence_code is null or evidence_code = 'CLAIMED'), 0) as numeric(14, 2))
+        cast(coalesce(sum(amount_gbp) filter (where coalesce(evidence_code, '') not in ('MEASURED', 'ESTIMATED')), 0) as numeric(14, 2))
             as claimed_gbp,
         count(*) as source_rows
     from in_force
@@ -45,12 +45,15 @@ select
     summed.measured_gbp,
     summed.estimated_gbp,
     summed.claimed_gbp,
-    cast(case summed.effect when 'SAVES' then summed.amount_gbp when 'PAYS' then -summed.amount_gbp end as numeric(14, 2)) as net_gbp,
-    -- What still saves in the last month that is told of the scheme recurs.
+    cast(
+        case summed.effect when 'SAVES' then summed.amount_gbp when 'PAYS' then -summed.amount_gbp end as numeric(14, 2)
+    ) as net_gbp,
     cast(sum(summed.amount_gbp) over (
         partition by summed.scheme_id, summed.partner_code, summed.effect, summed.basis order by summed.month
     ) as numeric(14, 2)) as amount_to_date_gbp,
-    summed.month = max(summed.month) over (partition by summed.basis) as recurs,
+    -- What still saves in the last month that is told of recurs, unless its scheme ends with the month.
+    summed.month = max(summed.month) over (partition by summed.basis)
+    and coalesce(schemes.ended_on > summed.month + interval '1 month' - interval '1 day', true) as recurs,
     summed.source_rows
 from summed
 left join schemes on schemes.scheme_id = summed.scheme_id

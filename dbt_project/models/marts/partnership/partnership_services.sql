@@ -1,4 +1,4 @@
--- One row for each service, site and span of days with one provider: who delivered it, employed, commissioned, under which contract.
+-- One row for each service, site and span of days with one provider: who delivers, employs, commissions, under which contract.
 -- A commissioner or provider that was taken over meanwhile is named with its successor, and from when.
 with successions as (
     select distinct on (organisation_code) organisation_code, successor_code, succeeded_on
