@@ -21,7 +21,7 @@ FORMAT_OF_FEED = {
     "gp_practices/summary": ("gp_summary", "1"),
     "ccg/partnership_money": ("partnership_money", "1"),
     "council/unit_costs": ("unit_costs", "1"),
-    "sthk/delayed_transfers": ("delayed_transfers", "1"),
+    "sthk/delayed_transfers": ("delayed_transfers", "1.09"),
     "nhs_england/national_data_opt_outs": ("national_data_opt_outs", "1"),
 }
 

@@ -6,7 +6,8 @@
 --   the mean moving range (XmR). Neither: it lies within. With fewer than twelve months before there are no limits and no
 --   verdict.
 -- - Where a month is hidden there is no mean: the others would be chosen by their smallness.
--- - Sites are not told apart: contacts tell little of them.
+-- - By site where the feeds tell it, else for all sites together; waits from referrals, people carried over and open referrals are
+--   told for all sites only.
 -- - What one provider did not code cannot be compared. From March 2020 on, the epidemic moves every figure.
 -- - Counts of 1 to 7 are hidden, others are to the nearest 5.
 -- Coverage: bridgewater/urgent_treatment_centre, sthk/urgent_treatment_centre, bridgewater/iv_therapy, sthk/iv_therapy,
@@ -31,7 +32,7 @@ told as (
 ),
 
 figures as (
-    select services.service, services.moved_on, services.month, services.is_after, figure.place, figure.measure, figure.value,
+    select services.service, services.site_code, services.moved_on, services.month, services.is_after, figure.place, figure.measure, figure.value,
         figure.more_is
     from board.moved_services as services
     inner join told on told.service = services.service and told.month = services.month
@@ -48,13 +49,14 @@ figures as (
 moving as (
     select
         *,
-        abs(value - lag(value) over (partition by service, measure, is_after order by month)) as range
+        abs(value - lag(value) over (partition by service, site_code, measure, is_after order by month)) as range
     from figures
 ),
 
 compared as (
     select
         service,
+        site_code,
         moved_on,
         place,
         measure,
@@ -66,19 +68,21 @@ compared as (
         count(*) - count(value) as hidden_months,
         2.66 * avg(range) filter (where not is_after) as limit_distance
     from moving
-    group by service, moved_on, place, measure, more_is
+    group by service, site_code, moved_on, place, measure, more_is
     having count(value) > 0
 ),
 
 once as (
     select distinct on (service) service, carried_over_percent, open_referrals_arrived_percent
     from board.moved_services
+    where site_code = 'all'
     order by service, month desc
 ),
 
 answers as (
     select
         compared.service,
+        compared.site_code as site,
         compared.moved_on,
         compared.measure,
         nullif(compared.months_before, 0) as months_before,
@@ -104,20 +108,24 @@ answers as (
         end as coverage,
         compared.place
     from compared
-    left join once on once.service = compared.service
+    left join once on once.service = compared.service and compared.site_code = 'all'
 )
 
 select
-    service, moved_on, measure, months_before, before, months_after, after, verdict, people_carried_over_percent,
+    service, site, moved_on, measure, months_before, before, months_after, after, verdict, people_carried_over_percent,
     open_referrals_arrived_percent, coverage, cast(null as text) as cannot_be_answered_because
-from (select * from answers order by service, place) as in_order
+from (select * from answers order by service, site <> 'all', site, place) as in_order
 union all
 select
-    null, null, null, null, null, null, null, null, null, null, null,
+    null, null, null, null, null, null, null, null, null, null, null, null,
     moves.service || ': no month with data before or after it moved on ' || to_char(moves.moved_on, 'FMDD FMMonth YYYY')
 from (select distinct service, moved_on from board.moved_services) as moves
 where not exists (select from answers where answers.service = moves.service)
 union all
 select
-    null, null, null, null, null, null, null, null, null, null, null,
-    'by site: the feeds tell little of sites, so that each figure is of the whole service'
+    null, null, null, null, null, null, null, null, null, null, null, null,
+    services.service || ': no site is told, so that its figures are of the whole service'
+from (select distinct service from answers) as services
+where not exists (
+    select from answers where answers.service = services.service and answers.site not in ('all', 'not told')
+)

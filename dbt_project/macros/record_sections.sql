@@ -15,7 +15,9 @@ case
     when {{ kind }} = 'GP result' then 'results'
     when {{ kind }} = 'GP medication' then 'prescriptions'
     when {{ kind }} = 'social care review' then 'plans'
-    when {{ kind }} like 'social care %' or {{ kind }} in ('looked after', 'children''s social care contact', 'front door contact')
-        then 'social care'
+    when {{ kind }} in (
+        'social care request', 'social care assessment', 'social care service', 'looked after', 'children''s social care contact',
+        'front door contact'
+    ) then 'social care'
 end
 {%- endmacro %}

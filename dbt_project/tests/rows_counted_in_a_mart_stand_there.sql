@@ -32,7 +32,8 @@ standing as (
         ('gp_summary__appointments', 'appointment'), ('gp_summary__problems', 'problem'),
         ('gp_summary__medication', 'medication'), ('gp_summary__results', 'result')] %}
     union all
-    select 'stg_{{ table }}', sum(source_rows) from {{ ref('int_gp_events') }} where kind = '{{ kind }}'
+    select 'stg_{{ table }}', sum(source_rows) from {{ ref('int_gp_events') }}
+    where kind = '{{ kind }}' and 'gp/' || gp_event_id in (select care_event_id from {{ ref('care_timeline') }})
     {%- endfor %}
     {%- for table, kind in [
         ('contact_cares__contacts', 'front door contact'), ('annex_a__contacts', "children''s social care contact"),

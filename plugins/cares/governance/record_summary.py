@@ -26,8 +26,12 @@ SECTIONS = (
     "referrals",
     "social care",
     "plans",
+    "other care",
 )  # fmt: skip
 _OF_SOURCE = ("organisation", "feed", "told_until")
+# Of these the last words of the detail say whether they came about; of stays and attendances there is no doubt.
+_SEEN_IF_ATTENDED = ("contacts", "recent appointments")
+_SEEN = ("admissions", "attendances")
 
 
 def document(shown: Shown) -> dict[str, Any]:
@@ -36,12 +40,24 @@ def document(shown: Shown) -> dict[str, Any]:
     `version`; `identity` (name of the detail -> value), with the general practice in it; `sections` (name -> items, the latest
     first). An item holds what it was and when, and its `source`: organisation, feed, and the last day of which that feed told.
     """
-    sections: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
-    for care in shown.care:
-        sections[care["section"]].append(_item(care))
-    sections["professionals"] = _professionals(shown.care)
+    care = in_sections(shown)
+    sections = {section: [_item(one) for one in items] for section, items in care.items()}
+    sections["diagnoses"] += [_diagnosis(one) for one in care["admissions"] if one.get("diagnosis_code")]
+    sections["diagnoses"].sort(key=lambda item: item.get("started_on") or "", reverse=True)
+    sections["professionals"] = _professionals(care)
     identity = {name: value for name, value in shown.person.items() if value is not None}
     return {"version": VERSION, "identity": identity or None, "sections": sections}
+
+
+def in_sections(shown: Shown) -> dict[str, list[dict[str, Any]]]:
+    """The care that the door showed, by its section. A build from before there were sections, or one to which we stepped back,
+    says none: its care is `other care`.
+    """
+    sections: dict[str, list[dict[str, Any]]] = {section: [] for section in SECTIONS}
+    for care in shown.care:
+        section = care.get("section")
+        sections[section if section in sections else "other care"].append(care)
+    return sections
 
 
 def _item(care: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,16 +65,26 @@ def _item(care: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "source": _source(care)}
 
 
+def _diagnosis(stay: Mapping[str, Any]) -> dict[str, Any]:
+    """The primary diagnosis of a hospital stay, on the day of the admission."""
+    return {
+        "kind": "primary diagnosis of a hospital stay",
+        "diagnosis_code": stay["diagnosis_code"],
+        "started_on": stay["started_on"],
+        "source": _source(stay),
+    }
+
+
 def _source(care: Mapping[str, Any]) -> dict[str, Any]:
     return {"organisation": care["organisation"], "feed": care["feed"], "last_updated_on": care["told_until"]}
 
 
-def _professionals(care: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _professionals(care: Mapping[str, Iterable[Mapping[str, Any]]]) -> list[dict[str, Any]]:
     """Which services saw the person, each once with the last day: feeds name no professional by name."""
+    seen = [one for section in _SEEN for one in care[section]]
+    seen += [one for section in _SEEN_IF_ATTENDED for one in care[section] if (one["detail"] or "").lower().endswith("attended")]
     last: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for one in care:
-        if one["section"] not in ("contacts", "recent appointments", "admissions", "attendances"):
-            continue
+    for one in sorted(seen, key=lambda one: one["started_on"] or "", reverse=True):
         key = (one["service"], one["provider_code"], one["organisation"])
         last.setdefault(
             key,

@@ -1,5 +1,5 @@
--- One row for each month, organisation and door: how often the Shared Care Record was opened. `all` is every organisation together.
--- The record's own door is delivered by who runs it (ccg/record_accesses); ours is that of this warehouse. They are never added up.
+-- One row for each month, organisation and door: how often the Shared Care Record was opened. `all` is every organisation.
+-- The record's own door is delivered by who runs it (ccg/record_accesses); ours is that of this warehouse. Never add them up.
 with opened as (
     select
         'the record''s own' as door,
@@ -40,9 +40,15 @@ counted as (
     group by grouping sets ((door, month, organisation), (door, month))
 ),
 
--- A month of which the delivered door told nothing has a row that says so.
+-- A month of which the delivered door told nothing that may be used has a row that says so.
 calendar as (
-    select 'the record''s own' as door, month, bool_or(status <> 'no data') as has_data
+    select
+        'the record''s own' as door,
+        month,
+        bool_or(
+            status <> 'no data'
+            and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+        ) as has_data
     from {{ ref('insight_coverage') }}
     where feed like '%/record\_accesses'
     group by month

@@ -59,7 +59,8 @@ select
     coalesce(taken_over.successor_code, services.delivered_by_code, events.provider_code) as accountable_code,
     events.referral_id
 from {{ ref('int_care_events') }} as events
-left join {{ source('person_index', 'membership_in_build') }} as membership
+-- What is told of a patient whom no row describes is nobody's until one does.
+inner join {{ source('person_index', 'membership_in_build') }} as membership
     on membership.person_record_id = events.person_record_id
 left join services
     on services.service = events.service

@@ -7,10 +7,6 @@
     'stg_housing__household_members': ('tenancies', left_out_of_tenancies()),
     'stg_person_file__people': ('persons', left_out_of_persons()),
     'stg_ssda903__header': ('persons', left_out_of_persons()),
-    'stg_gp_summary__appointments': ('care_timeline', left_out_of_gp_appointments()),
-    'stg_gp_summary__problems': ('care_timeline', left_out_of_gp_problems()),
-    'stg_gp_summary__medication': ('care_timeline', left_out_of_gp_medication()),
-    'stg_gp_summary__results': ('care_timeline', left_out_of_gp_results()),
     'stg_vcse_referrals__referrals': ('referrals', left_out_of_referrals('referred_on')),
     'stg_ecds__attendances': ('attendances', left_out_of_attendances('arrived_on')),
     'stg_outpatients__attendances': ('attendances', left_out_of_attendances('appointment_on')),
@@ -23,6 +19,22 @@
     'stg_housing__tenancies': (
         'tenancies', left_out_of_homes(), 'nobody in the household', ref('int_tenancies'),
         "organisation || '/' || tenancy_reference", "organisation || '/' || tenancy_reference"),
+    'stg_gp_summary__appointments': (
+        'care_timeline', left_out_of_gp_appointments(), 'its patient was never told',
+        ref('care_timeline') ~ " where kind = 'GP appointment'",
+        "'gp/' || concat_ws('/', organisation, 'appointment', gp_practice_code, appointment_id)", 'care_event_id'),
+    'stg_gp_summary__problems': (
+        'care_timeline', left_out_of_gp_problems(), 'its patient was never told',
+        ref('care_timeline') ~ " where kind = 'GP problem'",
+        "'gp/' || concat_ws('/', organisation, 'problem', gp_practice_code, problem_id)", 'care_event_id'),
+    'stg_gp_summary__medication': (
+        'care_timeline', left_out_of_gp_medication(), 'its patient was never told',
+        ref('care_timeline') ~ " where kind = 'GP medication'",
+        "'gp/' || concat_ws('/', organisation, 'medication', gp_practice_code, medication_id)", 'care_event_id'),
+    'stg_gp_summary__results': (
+        'care_timeline', left_out_of_gp_results(), 'its patient was never told',
+        ref('care_timeline') ~ " where kind = 'GP result'",
+        "'gp/' || concat_ws('/', organisation, 'result', gp_practice_code, result_id)", 'care_event_id'),
     'stg_csds__referrals': (
         'referrals', left_out_of_referrals(), 'its patient was never told', ref('int_referrals'),
         "feed || '/' || referral_id", 'referral_id'),

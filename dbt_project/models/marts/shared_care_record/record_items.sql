@@ -1,4 +1,4 @@
--- One row for each care event of each person, as a professional reads it in the Shared Care Record, and one for each child protection plan.
+-- One row for each care event of each person, and each child protection plan, as the Shared Care Record shows them.
 -- Homes, the police and the fire service are no part of the record: only the kinds that have a section are shown.
 with told as (
     select
@@ -50,7 +50,9 @@ items as (
     inner join {{ source('person_index', 'membership_in_build') }} as membership
         on membership.person_record_id = plans.feed || '/' || plans.local_person_id
     where plans.superseded_at is null and plans.started_on is not null
-    order by plans.feed, plans.local_person_id, plans.started_on, plans.period_end desc, plans.delivery_id desc, plans.line_number desc)
+    order by
+        plans.feed, plans.local_person_id, plans.started_on,
+        plans.period_end desc, plans.delivery_id desc, plans.line_number desc)
 )
 
 select
