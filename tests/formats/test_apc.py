@@ -23,7 +23,7 @@ def stays(warehouse_of_module: FreshWarehouse) -> FreshWarehouse:
     accept(OUTPATIENTS, "outpatients/sus_plus", "2019-01")
     for dialect, month in MONTHS.items():
         accept(FEED, f"apc/{dialect}", month)
-    stage("care_events")
+    stage("person_records", "care_events")
     return warehouse_of_module
 
 

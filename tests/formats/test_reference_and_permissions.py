@@ -166,7 +166,7 @@ def test_every_default_names_its_source(defaults: dict[str, list[tuple[Any, ...]
             "select table_name from information_schema.tables where table_schema = 'intermediate' and table_name like 'default%'"
         )
     ]
-    assert len(tables) == 5
+    assert len(tables) == 11
     for table in tables:
         assert warehouse.rows(f"select count(*) from intermediate.{table} where coalesce(source, '') = ''") == [(0,)], table
 

@@ -1,12 +1,6 @@
 -- One row for each month, cohort, dimension and value of it: how many people were in the cohort, and what care they had.
 -- People are those who were in the cohort on any day of the month. Months that the hospital's feed did not tell have no rates.
-with cohort_members as (
-    select cohort, person_id, entered_on, left_on from {{ ref('cohorts') }}
-    union all
-    select 'all' as cohort, person_id, coalesce(born_on, '-infinity') as entered_on, died_on as left_on from {{ ref('persons') }}
-),
-
-told as (
+with told as (
     select month, bool_or(status = 'complete') filter (where feed like '%/admitted\_patient\_care') as has_hospital
     from {{ ref('insight_coverage') }}
     where status <> 'no data'
@@ -25,38 +19,61 @@ lawful as (
     group by person_id, month
 ),
 
+-- Somebody may enter a cohort twice in a month, but is one of all people once.
 lived as (
-    select distinct told.month, told.has_hospital, members.cohort, members.person_id
+    select distinct told.month, told.has_hospital, cohorts.cohort, cohorts.person_id
     from told
-    inner join cohort_members as members
-        on members.entered_on < told.month + interval '1 month'
-        and (members.left_on is null or members.left_on >= told.month)
+    inner join {{ ref('cohorts') }} as cohorts
+        on cohorts.entered_on < told.month + interval '1 month'
+        and (cohorts.left_on is null or cohorts.left_on >= told.month)
+
+    union all
+
+    select told.month, told.has_hospital, 'all' as cohort, persons.person_id
+    from told
+    inner join {{ ref('persons') }} as persons
+        on (persons.born_on is null or persons.born_on < told.month + interval '1 month')
+        and (persons.died_on is null or persons.died_on >= told.month)
+),
+
+-- The people are gone through once; the four dimensions are then made from a few thousand rows.
+in_groups as (
+    select
+        lived.month,
+        lived.cohort,
+        groups.ward,
+        groups.deprivation_decile,
+        groups.ethnic_group,
+        bool_or(lived.has_hospital) as has_hospital,
+        count(*) as people,
+        sum(lawful.emergency_stays) as emergency_stays,
+        sum(lawful.emergency_attendances) as emergency_attendances,
+        sum(lawful.contacts) as contacts
+    from lived
+    left join {{ ref('person_groups') }} as groups on groups.person_id = lived.person_id
+    left join lawful on lawful.person_id = lived.person_id and lawful.month = lived.month
+    group by lived.month, lived.cohort, groups.ward, groups.deprivation_decile, groups.ethnic_group
 ),
 
 counted as (
     select
-        lived.month,
-        lived.cohort,
+        month,
+        cohort,
         case
-            when grouping(groups.ward) = 0 then 'ward'
-            when grouping(groups.deprivation_decile) = 0 then 'deprivation'
-            when grouping(groups.ethnic_group) = 0 then 'ethnic group'
+            when grouping(ward) = 0 then 'ward'
+            when grouping(deprivation_decile) = 0 then 'deprivation'
+            when grouping(ethnic_group) = 0 then 'ethnic group'
             else 'all'
         end as dimension,
-        coalesce(groups.ward, groups.deprivation_decile, groups.ethnic_group, 'all') as value,
-        bool_or(lived.has_hospital) as has_hospital,
-        count(*) as guard_people,
-        cast(coalesce(sum(lawful.emergency_stays), 0) as bigint) as guard_emergency_stays,
-        cast(coalesce(sum(lawful.emergency_attendances), 0) as bigint) as guard_attendances,
-        cast(coalesce(sum(lawful.contacts), 0) as bigint) as guard_contacts
-    from lived
-    left join {{ ref('person_groups') }} as groups on groups.person_id = lived.person_id
-    left join lawful on lawful.person_id = lived.person_id and lawful.month = lived.month
+        coalesce(ward, deprivation_decile, ethnic_group, 'all') as value,
+        bool_or(has_hospital) as has_hospital,
+        cast(sum(people) as bigint) as guard_people,
+        cast(coalesce(sum(emergency_stays), 0) as bigint) as guard_emergency_stays,
+        cast(coalesce(sum(emergency_attendances), 0) as bigint) as guard_attendances,
+        cast(coalesce(sum(contacts), 0) as bigint) as guard_contacts
+    from in_groups
     group by grouping sets (
-        (lived.month, lived.cohort),
-        (lived.month, lived.cohort, groups.ward),
-        (lived.month, lived.cohort, groups.deprivation_decile),
-        (lived.month, lived.cohort, groups.ethnic_group)
+        (month, cohort), (month, cohort, ward), (month, cohort, deprivation_decile), (month, cohort, ethnic_group)
     )
 )
 

@@ -40,13 +40,24 @@ members as (
     from {{ ref('persons') }}
 ),
 
--- Somebody may enter a cohort twice.
+-- Somebody may enter a cohort twice, but is one of all people once.
 people as (
     select told_months.month, members.cohort, count(distinct members.person_id) as people
     from told_months
     inner join members
         on members.entered_on < told_months.month + interval '1 month'
         and (members.left_on is null or members.left_on >= told_months.month)
+    where members.cohort <> 'all'
+    group by told_months.month, members.cohort
+
+    union all
+
+    select told_months.month, members.cohort, count(*) as people
+    from told_months
+    inner join members
+        on members.entered_on < told_months.month + interval '1 month'
+        and (members.left_on is null or members.left_on >= told_months.month)
+    where members.cohort = 'all'
     group by told_months.month, members.cohort
 ),
 

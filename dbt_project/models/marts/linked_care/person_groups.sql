@@ -1,52 +1,22 @@
 -- One row for each person: where they live, how deprived it is there, and their ethnic group, for figures about groups.
 -- Ethnic group: the one told last; of two told last, the one that more sources tell. What nobody tells is not known.
+{%- set told_in = [
+    ('stg_apc__episodes', person_record_id('organisation', 'apc', 'local_person_id'), ethnic_group_of_code('ethnicity_code')),
+    ('stg_outpatients__attendances', person_record_id('organisation', 'apc', 'local_person_id'), ethnic_group_of_code('ethnicity_code')),
+    ('stg_ecds__attendances', "feed || '/' || local_person_id", ethnic_group_of_code('ethnicity_code')),
+    ('stg_csds__mpi', "feed || '/' || local_person_id", ethnic_group_of_code('ethnicity_code')),
+    ('stg_mhsds__mpi', person_record_id('organisation', 'mhsds', 'local_person_id'), ethnic_group_of_code('ethnicity_code')),
+    ('stg_contact_cares__contacts', person_record_id('organisation', 'contact_cares', 'local_person_id'), ethnic_group_of_code('ethnicity_code')),
+    ('stg_cld__events', person_record_id('organisation', 'cld', 'local_person_id'), ethnic_group_in_words('ethnicity')),
+] %}
 with told as (
-    select {{ person_record_id('organisation', 'apc', 'local_person_id') }} as person_record_id, {{ ethnic_group_of_code('ethnicity_code') }} as ethnic_group, max(period_end) as told_on
-    from {{ ref('stg_apc__episodes') }}
-    where superseded_at is null and local_person_id is not null and ethnicity_code is not null
+    {%- for model, person_record, ethnic_group in told_in %}
+    {{ 'union all' if not loop.first }}
+    select {{ person_record }} as person_record_id, {{ ethnic_group }} as ethnic_group, max(period_end) as told_on
+    from {{ ref(model) }}
+    where superseded_at is null and local_person_id is not null
     group by 1, 2
-
-    union all
-
-    select {{ person_record_id('organisation', 'apc', 'local_person_id') }} as person_record_id, {{ ethnic_group_of_code('ethnicity_code') }} as ethnic_group, max(period_end) as told_on
-    from {{ ref('stg_outpatients__attendances') }}
-    where superseded_at is null and local_person_id is not null and ethnicity_code is not null
-    group by 1, 2
-
-    union all
-
-    select feed || '/' || local_person_id as person_record_id, {{ ethnic_group_of_code('ethnicity_code') }} as ethnic_group, max(period_end) as told_on
-    from {{ ref('stg_ecds__attendances') }}
-    where superseded_at is null and local_person_id is not null and ethnicity_code is not null
-    group by 1, 2
-
-    union all
-
-    select feed || '/' || local_person_id as person_record_id, {{ ethnic_group_of_code('ethnicity_code') }} as ethnic_group, max(period_end) as told_on
-    from {{ ref('stg_csds__mpi') }}
-    where superseded_at is null and local_person_id is not null and ethnicity_code is not null
-    group by 1, 2
-
-    union all
-
-    select {{ person_record_id('organisation', 'mhsds', 'local_person_id') }} as person_record_id, {{ ethnic_group_of_code('ethnicity_code') }} as ethnic_group, max(period_end) as told_on
-    from {{ ref('stg_mhsds__mpi') }}
-    where superseded_at is null and local_person_id is not null and ethnicity_code is not null
-    group by 1, 2
-
-    union all
-
-    select {{ person_record_id('organisation', 'contact_cares', 'local_person_id') }} as person_record_id, {{ ethnic_group_of_code('ethnicity_code') }} as ethnic_group, max(period_end) as told_on
-    from {{ ref('stg_contact_cares__contacts') }}
-    where superseded_at is null and local_person_id is not null and ethnicity_code is not null
-    group by 1, 2
-
-    union all
-
-    select {{ person_record_id('organisation', 'cld', 'local_person_id') }} as person_record_id, {{ ethnic_group_in_words('ethnicity') }} as ethnic_group, max(period_end) as told_on
-    from {{ ref('stg_cld__events') }}
-    where superseded_at is null and local_person_id is not null and ethnicity is not null
-    group by 1, 2
+    {%- endfor %}
 ),
 
 ethnic as (
