@@ -1,7 +1,7 @@
 -- No care, no person and no penny is lost between the costs, the months and what the board sees; a stay is one spell, over
 -- however many months it went.
 with used as (
-    select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting'
+    {{ feeds_of_the_board() }}
 ),
 
 lawful as (

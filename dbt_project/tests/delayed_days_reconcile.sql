@@ -4,7 +4,7 @@ with delivered as (
     from {{ ref('stg_delayed_transfers__delayed_days') }}
     where superseded_at is null
         and period_end <= date '2020-02-29'
-        and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+        and feed in ({{ feeds_of_the_board() }})
     group by 1, 2
 )
 

@@ -32,13 +32,14 @@ with compared as (
         (
             select count(*)
             from {{ ref('front_door_contacts') }} as contacts
-            where exists (
-                select 1
-                from {{ ref('board_front_door') }} as board
-                where board.month = {{ month_of('contacts.received_on') }}
-                    and board.front_door = contacts.front_door
-                    and board.has_data
-            )
+            where contacts.feed in ({{ feeds_of_the_board() }})
+                and exists (
+                    select 1
+                    from {{ ref('board_front_door') }} as board
+                    where board.month = {{ month_of('contacts.received_on') }}
+                        and board.front_door = contacts.front_door
+                        and board.has_data
+                )
         ),
         (select sum(guard_contacts) from {{ ref('board_front_door') }} where dimension = '{{ dimension }}')
     {%- endfor %}
@@ -49,7 +50,7 @@ with compared as (
             select 6 * count(*)
             from {{ ref('front_door_contacts') }}
             where received_on is not null
-                and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+                and feed in ({{ feeds_of_the_board() }})
         ),
         (select sum(guard_contacts) from {{ ref('board_after_front_door') }})
     union all
@@ -67,12 +68,16 @@ with compared as (
     union all
     select
         'health assessments of the Board',
-        (select count(*) from {{ ref('looked_after_health') }} where has_health_assessment),
+        (
+            select count(*)
+            from {{ ref('looked_after_health') }}
+            where has_health_assessment and 'council/looked_after_children' in ({{ feeds_of_the_board() }})
+        ),
         (select sum(guard_numerator) from {{ ref('board_looked_after_health') }} where measure = 'health assessment done')
     union all
     select
         'care leavers of the Board',
-        (select 3 * count(*) from {{ ref('care_leavers') }}),
+        (select 3 * count(*) from {{ ref('care_leavers') }} where feed in ({{ feeds_of_the_board() }})),
         (select sum(guard_care_leavers) from {{ ref('board_care_leavers') }})
     union all
     select
@@ -86,7 +91,10 @@ with compared as (
         (
             select sum(respiratory_admissions)
             from {{ ref('home_and_health') }}
-            where hospital_days > 0 and damp_repairs is not null
+            where hospital_days > 0
+                and damp_repairs is not null
+                and feed in ({{ feeds_of_the_board() }})
+                and {{ may_the_board_count(ref('hospital_stays')) }}
         ),
         (
             select sum(guard_events)

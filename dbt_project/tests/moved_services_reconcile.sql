@@ -1,7 +1,7 @@
 -- What took place in a month of a moved service is what its contacts and attendances say, whoever provided it, and its sites add
 -- up to it; the stays that are judged for readiness are those that ended.
 with lawful as (
-    select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting'
+    {{ feeds_of_the_board() }}
 ),
 
 counted as (

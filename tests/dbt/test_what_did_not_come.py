@@ -22,6 +22,9 @@ STAY = {
     "start_date_hospital_provider_spell": "2019-01-05", "start_date_consultant_episode": "2019-01-05",
 }  # fmt: skip
 MEMBER = {"person_reference": "H", "tenancy_reference": "T", "date_of_birth": "28/02/1935"}
+CONTACT = {
+    "contact_id": "K", "local_person_id": "D", "date_of_birth": "28/02/1935", "received_date": "05/01/2019", "channel": "Telephone",
+}  # fmt: skip
 EVENT = {
     "la_person_unique_identifier": "A", "date_of_birth": "28/02/1935", "event_type": "Service", "event_start_date": "10/01/2019",
 }  # fmt: skip
@@ -125,3 +128,21 @@ def test_the_calendar_of_the_marts_is_that_of_the_promises(insight: FreshWarehou
         )
         == []
     )
+
+
+def test_of_feeds_that_no_agreement_lets_the_board_count_it_reads_no_zero(warehouse: FreshWarehouse) -> None:
+    for period in (JANUARY, FEBRUARY, MARCH):
+        deliver(warehouse, "sthk/admitted_patient_care", period, "period", {"episodes": [STAY]})
+        deliver(warehouse, "council/contact_cares", period, "key", {"contacts": [CONTACT]})
+    with warehouse.connect() as connection:
+        connection.execute("update governance.sharing_agreement set purposes = '{direct care,planning}'")
+    builds.build()
+    assert warehouse.rows("select count(*) from linked_care.front_door_contacts") == [(1,)]
+    zeros = {}
+    for table, column in warehouse.rows(
+        """select table_name, column_name from information_schema.columns
+           where table_schema = 'board' and data_type in ('bigint', 'integer', 'numeric') and column_name not like 'months_%%'"""
+    ):
+        if warehouse.rows(f"select 1 from board.{table} where {column} = 0 limit 1"):
+            zeros[table] = column
+    assert zeros == {}

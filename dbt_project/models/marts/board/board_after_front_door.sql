@@ -11,16 +11,20 @@ with counted as (
     from {{ ref('front_door_contacts') }} as contacts
     cross join lateral (
         values
-        {%- for event, column in [
-            ('unplanned hospital stay', 'unplanned_stay'), ('emergency attendance', 'emergency_attendance'),
-            ('social care service', 'social_care_service')
+        {%- for event, column, told_by in [
+            ('unplanned hospital stay', 'unplanned_stay', ref('hospital_stays')),
+            ('emergency attendance', 'emergency_attendance', ref('attendances')),
+            ('social care service', 'social_care_service', ref('social_care_events')),
         ] %}
-            ('{{ event }}', 30, contacts.has_{{ column }}_within_30_days),
-            ('{{ event }}', 90, contacts.has_{{ column }}_within_90_days){{ ',' if not loop.last }}
+        {%- for days in [30, 90] %}
+            ('{{ event }}', {{ days }}, case
+                when {{ may_the_board_count(told_by) }} then contacts.has_{{ column }}_within_{{ days }}_days
+            end){{ ',' if not loop.last }}
+        {%- endfor %}{{ ',' if not loop.last }}
         {%- endfor %}
     ) as after (event, days, has_happened)
     where contacts.received_on is not null
-        and contacts.feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+        and contacts.feed in ({{ feeds_of_the_board() }})
     group by {{ month_of('contacts.received_on') }}, contacts.front_door, after.event, after.days
 )
 

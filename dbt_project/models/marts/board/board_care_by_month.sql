@@ -10,7 +10,7 @@ with counted as (
     from {{ ref('care_timeline') }}
     where
         started_on is not null
-        and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+        and feed in ({{ feeds_of_the_board() }})
     group by {{ month_of('started_on') }}, cube (organisation, kind)
 )
 

@@ -13,7 +13,7 @@ with counted as (
             ('in education, employment or training', leavers.is_in_education_or_work),
             ('in suitable accommodation', leavers.is_suitably_housed)
     ) as measures (measure, is_so)
-    where leavers.feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+    where leavers.feed in ({{ feeds_of_the_board() }})
     group by leavers.year_ended_on, measures.measure
 )
 

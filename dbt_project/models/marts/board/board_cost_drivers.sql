@@ -4,7 +4,7 @@
 with lawful as (
     select *
     from {{ ref('person_costs') }}
-    where feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+    where feed in ({{ feeds_of_the_board() }})
 ),
 
 told as (

@@ -21,7 +21,7 @@ days as (
     from {{ ref('stg_delayed_transfers__delayed_days') }}
     where superseded_at is null
         and period_end < {{ series_ended }} + interval '1 month'
-        and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+        and feed in ({{ feeds_of_the_board() }})
 ),
 
 counted as (

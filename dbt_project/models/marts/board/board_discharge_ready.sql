@@ -12,7 +12,7 @@ with ended as (
         ) as ready_days
     from {{ ref('hospital_stays') }}
     where discharged_on is not null
-        and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+        and feed in ({{ feeds_of_the_board() }})
     group by 1
 )
 

@@ -1,13 +1,18 @@
 -- One row for each month, front door, dimension and value of it; a month of which the front door told nothing has one, with
 -- no figures.
-with {{ told_runs({'ISAH': "(select feed from " ~ ref('stg_contact_cares__contacts') ~ " where feed = 'council/isah') as told",
-    'Contact Cares': "(select feed from " ~ ref('stg_contact_cares__contacts') ~ " where feed <> 'council/isah') as told"}) }},
+{%- set lawful_contacts %}
+(select feed from {{ ref('stg_contact_cares__contacts') }} where feed in ({{ feeds_of_the_board() }})
+{%- endset %}
+with {{ told_runs({
+    'ISAH': lawful_contacts ~ " and feed = 'council/isah') as told",
+    'Contact Cares': lawful_contacts ~ " and feed <> 'council/isah') as told",
+}) }},
 
 contacts as (
     select *
     from {{ ref('front_door_contacts') }}
     where received_on is not null
-        and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+        and feed in ({{ feeds_of_the_board() }})
 ),
 
 counted as (

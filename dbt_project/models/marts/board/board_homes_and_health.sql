@@ -30,10 +30,16 @@
     ('parts in police incidents', 'no case of anti-social behaviour about the home', 'anti_social_behaviour_cases_about = 0',
         'police_incidents', 'police_days'),
 ] %}
+{%- set told_by = {
+    'respiratory emergency admissions': ref('hospital_stays'),
+    'emergency admissions for a fall': ref('hospital_stays'),
+    'front door contacts': ref('front_door_contacts'),
+    'parts in police incidents': ref('stg_police_incidents__incidents'),
+} %}
 with homes as (
     select *
     from {{ ref('home_and_health') }}
-    where feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+    where feed in ({{ feeds_of_the_board() }})
 ),
 
 listed as (
@@ -47,7 +53,7 @@ listed as (
 ),
 
 counted as (
-    {%- for _, _, condition, events, days in measures %}
+    {%- for measure, _, condition, events, days in measures %}
     {{ 'union all' if not loop.first }}
     select
         {{ loop.index }} as number,
@@ -56,7 +62,7 @@ counted as (
         cast(sum({{ events }}) as bigint) as guard_events,
         sum({{ days }}) / 365.25 as person_years
     from homes
-    where {{ condition }} and {{ days }} > 0
+    where {{ condition }} and {{ days }} > 0 and {{ may_the_board_count(told_by[measure]) }}
     {%- endfor %}
 )
 

@@ -5,7 +5,7 @@
 -- people of 65 and over whose reablement or intermediate care began when they left hospital; we take it to have done so
 -- where it began at most 7 days after. At home is who on day 91 lives, is in no hospital, and is in no care home.
 with used as (
-    select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting'
+    {{ feeds_of_the_board() }}
 ),
 
 told_until as (

@@ -28,7 +28,7 @@ with counted as (
                 case when children.mental_health_months_told = 12 then children.mental_health_contacts > 0 end)
     ) as measures (measure, told_by, is_so)
     where 'council/looked_after_children' in (
-        select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting'
+        {{ feeds_of_the_board() }}
     )
     group by children.year_ended_on, measures.measure, measures.told_by
 )

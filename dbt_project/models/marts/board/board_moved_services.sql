@@ -8,7 +8,7 @@ with moves as (
 ),
 
 lawful as (
-    select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting'
+    {{ feeds_of_the_board() }}
 ),
 
 activity as (

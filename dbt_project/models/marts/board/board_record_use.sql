@@ -11,7 +11,7 @@ with opened as (
         select distinct on (feed, access_id) *
         from {{ ref('stg_record_accesses__accesses') }}
         where superseded_at is null and opened_on is not null
-            and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+            and feed in ({{ feeds_of_the_board() }})
         order by feed, access_id, period_end desc, delivery_id desc, line_number desc
     ) as accesses
     where purpose_code is distinct from 'test'
@@ -47,7 +47,7 @@ calendar as (
         month,
         bool_or(
             status <> 'no data'
-            and feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+            and feed in ({{ feeds_of_the_board() }})
         ) as has_data
     from {{ ref('insight_coverage') }}
     where feed like '%/record\_accesses'

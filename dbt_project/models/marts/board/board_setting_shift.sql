@@ -5,13 +5,14 @@
 with lawful as (
     select months.*
     from {{ ref('person_months') }} as months
-    where months.feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+    where months.feed in ({{ feeds_of_the_board() }})
 ),
 
 told as (
     {{ months_told(
         "(select feed, setting from " ~ ref('person_costs') ~ " where setting in ('hospital', 'community', 'social care')"
-        ~ " and activity not in ('outpatient appointment', 'child looked after', 'children''s contact'))"
+        ~ " and activity not in ('outpatient appointment', 'child looked after', 'children''s contact')"
+        ~ " and feed in (" ~ feeds_of_the_board() ~ "))"
     ) }}
 ),
 

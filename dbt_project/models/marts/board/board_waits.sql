@@ -3,7 +3,7 @@
 with lawful as (
     select *
     from {{ ref('referrals') }}
-    where feed in (select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting')
+    where feed in ({{ feeds_of_the_board() }})
         and 'referral/' || referral_id not in (select care_event_id from {{ source('governance', 'restricted_event') }})
 ),
 

@@ -2,7 +2,7 @@
 -- with the borough.
 -- Told is who was reached by care and how it ended, not who needed it: a low figure is a question. Not standardised by age.
 with lawful as (
-    select feed from {{ source('governance', 'feed_in_use') }} where purpose = 'board reporting'
+    {{ feeds_of_the_board() }}
 ),
 
 hidden as (
