@@ -254,6 +254,18 @@ def test_a_feed_that_is_agreed_and_never_came_is_named_and_one_that_nobody_signe
     assert f"{hospital}: no delivery has been accepted." in shared_reasons(words)
 
 
+def test_a_feed_that_ended_before_anything_was_due_is_named_and_forbids_nothing(ledger: Ledger) -> None:
+    every_feed_arrived(ledger)
+    ledger.connection.execute(
+        """insert into governance.sharing_agreement (agreement, feed, purposes, signed_on, in_force_from, on_ending)
+           values ('of the tests', 'council/isah', '{planning}', '2019-04-01', '2019-04-01', 'stop')"""
+    )
+    ledger.build(as_at=date(2019, 8, 1))
+    words = read(quality_report(None))
+    assert "Integrated Access St Helens: ended with 2019-03, and nothing of it has come." in shared_reasons(words)
+    assert verdict(words, "planning").startswith("With care")
+
+
 def test_all_feeds_in_time_are_safe_for_planning_and_for_money(ledger: Ledger) -> None:
     every_feed_arrived(ledger)
     ledger.build(as_at=date(2019, 8, 1))

@@ -51,7 +51,10 @@ def ask(
     console.print(f"[bold]{answer.question.number} {answer.question.asked}[/bold]")
     console.print(f"Reader: {answer.question.reader}", style="dim")
     if answer.rows:
-        table = Table(*[column.replace("_", " ") for column in answer.columns])
+        table = Table()
+        for column in answer.columns:
+            # In a narrow window a value goes on in the next line: a month without its end says nothing.
+            table.add_column(column.replace("_", " "), overflow="fold")
         for row in answer.rows:
             table.add_row(*["" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row])
         console.print(table)

@@ -57,6 +57,11 @@ class FeedPicture:
     score: float | None
 
     @property
+    def ended(self) -> Period | None:
+        """The last period promised, where the feed has ended."""
+        return self.feed.file.arrives.last
+
+    @property
     def landed_rows(self) -> int:
         """Rows of the latest period that landed."""
         return _total(self.files, lambda file: file.landed_rows)

@@ -98,7 +98,9 @@ def _every_feed_has_arrived(feeds: Sequence[FeedPicture]) -> Iterator[Reason]:
     if not feeds:
         yield Reason(NO, "No sharing agreement is signed, and no delivery has come.")
     for feed in feeds:
-        if feed.latest is None:
+        if feed.latest is None and feed.ended and not feed.due:
+            yield Reason(WITH_CARE, f"{feed.name}: ended with {feed.ended.label}, and nothing of it has come.")
+        elif feed.latest is None:
             yield Reason(NO, f"{feed.name}: no delivery has been accepted.")
 
 
