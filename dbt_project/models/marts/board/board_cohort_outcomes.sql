@@ -9,7 +9,7 @@
 (
     {%- for kind, counts in kinds.items() %}
     {{ 'union all' if not loop.first }}
-    select feed, '{{ kind }}' as setting from lawful where {{ counts }} > 0
+    select feed, '{{ kind }}' as setting from {{ ref('person_months') }} where {{ counts }} > 0
     {%- endfor %}
 )
 {%- endset %}

@@ -11,7 +11,9 @@ with lawful as (
 ),
 
 told as (
-    {{ months_told("(select feed, setting from lawful where activity not in ('child looked after', 'children''s contact'))") }}
+    {{ months_told(
+        "(select feed, setting from " ~ ref('person_costs') ~ " where activity not in ('child looked after', 'children''s contact'))"
+    ) }}
 ),
 
 last_told as (

@@ -1,9 +1,13 @@
 -- One row for each month to February 2020, when the national series ended, council, responsibility and reason; `all` for totals.
 -- Discharge-ready measures are others and are never put on: board_discharge_ready.
 {%- set series_ended = "date '2020-02-01'" %}
--- A trust that was to tell of a month and did not leaves it incomplete; where none told, there is no figure.
+-- A trust that was to tell of a month and did not, or that the Board may not count, leaves it incomplete; where none told, there is
+-- no figure.
 with told_months as (
-    select month, bool_and(status = 'complete') as is_complete, bool_or(status <> 'no data') as is_told
+    select
+        month,
+        bool_and(status = 'complete' and feed in ({{ feeds_of_the_board() }})) as is_complete,
+        bool_or(status <> 'no data' and feed in ({{ feeds_of_the_board() }})) as is_told
     from {{ ref('insight_coverage') }}
     where feed like '%/delayed\_transfers' and (is_promised or status <> 'no data') and month <= {{ series_ended }}
     group by month

@@ -54,7 +54,7 @@ lawful as (
 
 -- A feed tells of a service where it has told of one.
 told as (
-    {{ months_told("(select distinct feed, service as setting from lawful)") }}
+    {{ months_told("(select distinct feed, service as setting from spells)") }}
 ),
 
 starts as (

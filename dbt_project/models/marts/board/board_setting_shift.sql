@@ -11,8 +11,7 @@ with lawful as (
 told as (
     {{ months_told(
         "(select feed, setting from " ~ ref('person_costs') ~ " where setting in ('hospital', 'community', 'social care')"
-        ~ " and activity not in ('outpatient appointment', 'child looked after', 'children''s contact')"
-        ~ " and feed in (" ~ feeds_of_the_board() ~ "))"
+        ~ " and activity not in ('outpatient appointment', 'child looked after', 'children''s contact'))"
     ) }}
 ),
 
