@@ -1,4 +1,6 @@
 -- One row for each year to 31 March and measure of the health of children looked after for at least twelve months.
+{%- set by_health = may_the_board_count("(select feed from " ~ ref('contacts') ~ " where service = 'looked after children''s health')") %}
+{%- set by_mental_health = may_the_board_count("(select feed from " ~ ref('contacts') ~ " where source = 'mhsds')") %}
 with counted as (
     select
         children.year_ended_on,
@@ -21,11 +23,14 @@ with counted as (
             ('strengths and difficulties score of concern (17 or more)', 'the council''s return', children.sdq_score >= 17),
             ('three or more placements in the year', 'the council''s return', children.placements >= 3),
             ('went missing in the year', 'the council''s return', children.missing_episodes > 0),
-            ('seen by the health service by the due date', 'the health service''s contacts', children.was_seen_on_time),
-            ('seen by the health service as often as due', 'the health service''s contacts', children.was_seen_as_due),
-            ('return and contacts agree', 'both', children.do_sources_agree),
+            ('seen by the health service by the due date', 'the health service''s contacts',
+                case when {{ by_health }} then children.was_seen_on_time end),
+            ('seen by the health service as often as due', 'the health service''s contacts',
+                case when {{ by_health }} then children.was_seen_as_due end),
+            ('return and contacts agree', 'both', case when {{ by_health }} then children.do_sources_agree end),
             ('seen by a mental health service', 'the mental health service''s contacts',
-                case when children.mental_health_months_told = 12 then children.mental_health_contacts > 0 end)
+                case when {{ by_mental_health }} and children.mental_health_months_told = 12
+                    then children.mental_health_contacts > 0 end)
     ) as measures (measure, told_by, is_so)
     where 'council/looked_after_children' in (
         {{ feeds_of_the_board() }}
