@@ -65,7 +65,7 @@ LAYERS = {
 KEPT_LAYERS = ("staging", "care_events")
 PUBLISHED_SCHEMAS = tuple(protections.USES)
 # Kinds of dbt's nodes that no build runs: unit tests are about made-up rows.
-LEFT_OUT = ("unit_test",)
+LEFT_OUT: tuple[str, ...] = ("unit_test",)
 # A build of an earlier day is made in schemas of its own, and readers find it under names of its own.
 REWOUND_SCHEMAS = ("staging__rewound", "intermediate__rewound")
 
