@@ -1,11 +1,10 @@
 -- One row for each month, front door, dimension and value of it; a month of which the front door told nothing has one, with
 -- no figures.
-{%- set lawful_contacts %}
-(select feed from {{ ref('stg_contact_cares__contacts') }} where feed in ({{ feeds_of_the_board() }})
-{%- endset %}
+{%- set told = ref('stg_contact_cares__contacts') %}
+{%- set lawful = "feed in (" ~ feeds_of_the_board() ~ ")" %}
 with {{ told_runs({
-    'ISAH': lawful_contacts ~ " and feed = 'council/isah') as told",
-    'Contact Cares': lawful_contacts ~ " and feed <> 'council/isah') as told",
+    'ISAH': "(select feed from " ~ told ~ " where feed = 'council/isah' and " ~ lawful ~ ") as told",
+    'Contact Cares': "(select feed from " ~ told ~ " where feed <> 'council/isah' and " ~ lawful ~ ") as told",
 }) }},
 
 contacts as (
