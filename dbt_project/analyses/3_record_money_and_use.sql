@@ -44,6 +44,26 @@ answers as (
     group by costs.partner
     union all
     select
+        1,
+        'bears of the cost',
+        'not told',
+        'shares that nobody sent, or that were set aside: ' || string_agg(unshared.cost_id, ', ' order by unshared.cost_id),
+        null,
+        sum(unshared.unshared_gbp),
+        null,
+        null,
+        null,
+        null,
+        null,
+        'ccg/partnership_money'
+    from (
+        select distinct cost_id, unshared_gbp
+        from partnership.record_costs
+        where unshared_gbp <> 0
+    ) as unshared
+    having count(*) > 0
+    union all
+    select
         2,
         'owes for the record',
         repayments.paid_by,
