@@ -13,13 +13,7 @@
     {%- endfor %}
 )
 {%- endset %}
-with lawful as (
-    select *
-    from {{ ref('person_months') }}
-    where feed in ({{ feeds_of_the_board() }})
-),
-
-kinds_told as (
+with kinds_told as (
     {{ months_told(tell) }}
 ),
 
@@ -41,7 +35,8 @@ had as (
         sum(emergency_stays) as emergency_stays,
         sum(emergency_attendances) as attendances,
         sum(community_contacts + mental_health_contacts) as contacts
-    from lawful
+    from {{ ref('person_months') }}
+    where feed in ({{ feeds_of_the_board() }})
     group by person_id, month
 ),
 

@@ -2,13 +2,7 @@
 -- Rules, ours: a day in hospital is a night of a hospital stay. A day of care at home is a day of social care service that is
 -- no care home, at most the days of the month for each person, or an attended contact of a community service. People are
 -- those of the cohort who lived in the month. The baseline is the mean rate of the first 12 months that are told.
-with lawful as (
-    select months.*
-    from {{ ref('person_months') }} as months
-    where months.feed in ({{ feeds_of_the_board() }})
-),
-
-told as (
+with told as (
     {{ months_told(
         "(select feed, setting from " ~ ref('person_costs') ~ " where setting in ('hospital', 'community', 'social care')"
         ~ " and activity not in ('outpatient appointment', 'child looked after', 'children''s contact'))"
@@ -26,13 +20,7 @@ told_months as (
 ),
 
 members as (
-    select
-        cohorts.person_id,
-        cohorts.cohort,
-        cohorts.entered_on,
-        least(cohorts.left_on, persons.died_on) as left_on
-    from {{ ref('cohorts') }} as cohorts
-    left join {{ ref('persons') }} as persons on persons.person_id = cohorts.person_id
+    select person_id, cohort, entered_on, left_on from {{ ref('cohorts') }}
 
     union all
 
@@ -40,25 +28,11 @@ members as (
     from {{ ref('persons') }}
 ),
 
--- Somebody may enter a cohort twice, but is one of all people once.
 people as (
-    select told_months.month, members.cohort, count(distinct members.person_id) as people
-    from told_months
-    inner join members
-        on members.entered_on < told_months.month + interval '1 month'
-        and (members.left_on is null or members.left_on >= told_months.month)
-    where members.cohort <> 'all'
-    group by told_months.month, members.cohort
-
-    union all
-
-    select told_months.month, members.cohort, count(*) as people
-    from told_months
-    inner join members
-        on members.entered_on < told_months.month + interval '1 month'
-        and (members.left_on is null or members.left_on >= told_months.month)
-    where members.cohort = 'all'
-    group by told_months.month, members.cohort
+    select outcomes.month, outcomes.cohort, outcomes.guard_people as people
+    from {{ ref('board_cohort_outcomes') }} as outcomes
+    inner join told_months on told_months.month = outcomes.month
+    where outcomes.dimension = 'all'
 ),
 
 lived as (
@@ -67,7 +41,8 @@ lived as (
         month,
         sum(hospital_nights) as hospital_days,
         least(sum(home_care_days), cast(month + interval '1 month' as date) - month) + sum(community_contacts) as home_days
-    from lawful
+    from {{ ref('person_months') }}
+    where feed in ({{ feeds_of_the_board() }})
     group by person_id, month
     having sum(hospital_nights) + sum(home_care_days) + sum(community_contacts) > 0
 ),
